@@ -1,0 +1,3 @@
+//! Every decision of Spark Control, as pure functions: no runtime, no files, no clock, no network.
+//!
+//! `now`, randomness and the world come in as arguments; what comes out is data that the daemon acts on.
