@@ -157,9 +157,7 @@ pub enum EngineStage {
 }
 
 /// How an engine fails at a stage.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum EngineFailure {
@@ -406,7 +404,9 @@ mod tests {
     fn images_can_be_missing_side_by_side() {
         let mut faults = Faults::default();
         for image in ["a:1", "b:1", "a:1"] {
-            faults.set(Fault::ImageMissing { image: image.to_owned() });
+            faults.set(Fault::ImageMissing {
+                image: image.to_owned(),
+            });
         }
         assert_eq!(faults.iter().count(), 2);
         assert!(faults.image_missing("b:1") && !faults.image_missing("c:1"));

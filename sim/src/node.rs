@@ -194,10 +194,19 @@ impl Node {
         let (mut gpu, mut releasing) = (0, 0);
         for claim in memory::read_claims(&self.dir.join("gpu"), now, release_s)? {
             let held = claim.held_bytes(now, release_s);
-            *(if claim.died_at.is_none() { &mut gpu } else { &mut releasing }) += held;
+            *(if claim.died_at.is_none() {
+                &mut gpu
+            } else {
+                &mut releasing
+            }) += held;
         }
         let total = self.config.mem_total_kb * 1024;
-        Ok(Memory::of(total, gpu, releasing, faults.other_memory_bytes()))
+        Ok(Memory::of(
+            total,
+            gpu,
+            releasing,
+            faults.other_memory_bytes(),
+        ))
     }
 
     /// GPU claims of live processes, by pid: the rows of `nvidia-smi --query-compute-apps`.
@@ -290,9 +299,9 @@ impl Node {
 
     /// Seconds that memory takes to return after a process died.
     fn release_s(&self, faults: &Faults) -> f64 {
-        let real_s = faults
-            .release_s()
-            .map_or(RELEASE_S, |seconds| Duration::from_secs(seconds).as_secs_f64());
+        let real_s = faults.release_s().map_or(RELEASE_S, |seconds| {
+            Duration::from_secs(seconds).as_secs_f64()
+        });
         self.paced(real_s).as_secs_f64().max(0.001)
     }
 }

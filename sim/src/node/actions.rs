@@ -32,7 +32,10 @@ impl Node {
     pub fn set_fault(&self, fault: Fault) -> Result<(), NodeError> {
         match &fault {
             Fault::Reboot { away_s } => return self.reboot(*away_s),
-            Fault::OrphanEngine { mib, on_stop: false } => {
+            Fault::OrphanEngine {
+                mib,
+                on_stop: false,
+            } => {
                 self.spawn_orphan(mib << 20)?;
             }
             _ => {}
@@ -44,7 +47,10 @@ impl Node {
     /// Ends the faults with this name, or all; gives what was active.
     pub fn clear_faults(&self, name: Option<&str>) -> Result<Vec<Fault>, NodeError> {
         let gone = self.update_faults(|faults| faults.clear(name))?;
-        if gone.iter().any(|fault| matches!(fault, Fault::OrphanEngine { .. })) {
+        if gone
+            .iter()
+            .any(|fault| matches!(fault, Fault::OrphanEngine { .. }))
+        {
             self.kill_orphans()?;
         }
         self.refresh_root()?;

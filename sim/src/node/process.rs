@@ -80,7 +80,6 @@ fn belongs(pid: u32, entry: &[u8]) -> bool {
         .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|text| text == entry))
 }
 
-
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
@@ -110,7 +109,9 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         let spawn = |dir: &Path| {
             let mut command = Command::new("sh");
-            command.args(["-c", "sleep 60 & wait"]).env(NODE_VARIABLE, dir);
+            command
+                .args(["-c", "sleep 60 & wait"])
+                .env(NODE_VARIABLE, dir);
             command.spawn().unwrap()
         };
         let mut victim = spawn(mine.path());

@@ -119,7 +119,11 @@ mod tests {
     #[test]
     fn counters_grow_with_time_and_never_go_back() {
         let start = NodeState::booted(Timestamp::UNIX_EPOCH).counters;
-        let later = start.advanced(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(10), 2.0, 100);
+        let later = start.advanced(
+            Timestamp::UNIX_EPOCH + SignedDuration::from_secs(10),
+            2.0,
+            100,
+        );
         assert!(later.user_s > start.user_s);
         assert_eq!(later.fabric_rx_bytes, 1000);
         assert_eq!(later.advanced(Timestamp::UNIX_EPOCH, 9.0, 9), later);

@@ -57,9 +57,13 @@ fn stat(state: &NodeState, uptime_s: f64) -> String {
     let busy_s = counters.user_s + counters.system_s + counters.iowait_s;
     let idle_s = uptime_s * f64::from(CORES) - busy_s;
     let row = |name: &str, share: f64| {
-        let [user, system, idle, iowait] =
-            [counters.user_s, counters.system_s, idle_s, counters.iowait_s]
-                .map(|seconds| jiffies(seconds * share));
+        let [user, system, idle, iowait] = [
+            counters.user_s,
+            counters.system_s,
+            idle_s,
+            counters.iowait_s,
+        ]
+        .map(|seconds| jiffies(seconds * share));
         format!("{name} {user} 0 {system} {idle} {iowait} 0 0 0 0 0\n")
     };
     let mut text = row("cpu ", 1.0);
@@ -67,7 +71,10 @@ fn stat(state: &NodeState, uptime_s: f64) -> String {
         text.push_str(&row(&format!("cpu{core}"), 1.0 / f64::from(CORES)));
     }
     let booted = state.booted_at.as_second();
-    text.push_str(&format!("ctxt {}\nbtime {booted}\nprocesses 41872\n", jiffies(busy_s) * 37));
+    text.push_str(&format!(
+        "ctxt {}\nbtime {booted}\nprocesses 41872\n",
+        jiffies(busy_s) * 37
+    ));
     text
 }
 
