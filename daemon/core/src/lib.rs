@@ -1,3 +1,5 @@
 //! Every decision of Spark Control, as pure functions: no runtime, no files, no clock, no network.
 //!
 //! `now`, randomness and the world come in as arguments; what comes out is data that the daemon acts on.
+
+pub mod shell;
