@@ -12,7 +12,9 @@
 //! - [`cache`]: Hugging Face caches in every state a disk can be in
 //! - [`demo`]: two nodes and the daemon on top of them
 
+pub mod facts;
 pub mod faults;
 pub mod node;
+pub mod ssh;
 
 pub use node::{Node, NodeConfig, NodeError};

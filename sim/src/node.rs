@@ -27,6 +27,7 @@ mod environment;
 mod error;
 pub mod files;
 mod memory;
+mod network;
 pub mod process;
 mod root;
 mod state;
@@ -36,13 +37,15 @@ pub use environment::sshd_environment;
 pub use error::NodeError;
 pub use files::NodeLock;
 pub use memory::{Claim, Memory, RELEASE_S};
+pub use network::Interface;
+pub use root::proc::{CORES, KERNEL};
 pub use state::{Counters, NodeState};
 
 /// Folders of every node.
 const FOLDERS: [&str; 6] = [
     "home/.cache/huggingface/hub",
     "bin",
-    "root",
+    "root/var/lib/docker",
     "gpu",
     "docker",
     "home/.ssh",
@@ -320,3 +323,6 @@ fn apparent_size(folder: &Path) -> u64 {
         })
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,30 +2,69 @@
 
 use jiff::Timestamp;
 
+use crate::node::config::NodeConfig;
 use crate::node::memory::Memory;
 use crate::node::state::NodeState;
 
 /// Cores of a GB10: ten Cortex-X925 and ten Cortex-A725.
-pub(super) const CORES: u32 = 20;
+pub const CORES: u32 = 20;
+
+/// What the files show: the node at one moment.
+pub(super) struct Moment<'a> {
+    pub(super) state: &'a NodeState,
+    pub(super) memory: &'a Memory,
+    pub(super) busy_cores: f64,
+    pub(super) now: Timestamp,
+}
 
 /// The files, by their path under `root/`.
-pub(super) fn files(state: &NodeState, memory: &Memory, now: Timestamp) -> Vec<(String, String)> {
-    let uptime_s = state.uptime_s(now);
-    let file = |path: &str, text: String| (format!("proc/{path}"), text);
-    vec![
-        file("meminfo", meminfo(memory)),
-        file("stat", stat(state, uptime_s)),
-        file("uptime", uptime(state, uptime_s)),
-        file("loadavg", "0.36 0.28 0.25 1/1187 41872\n".to_owned()),
-        file("sys/kernel/random/boot_id", format!("{}\n", state.boot_id)),
-        file("pressure/memory", pressure(memory)),
-        file("pressure/io", String::from(CALM)),
+pub(super) fn files(moment: &Moment<'_>, config: &NodeConfig) -> Vec<(String, String)> {
+    let Moment { state, memory, .. } = moment;
+    let uptime_s = state.uptime_s(moment.now);
+    [
+        ("meminfo", meminfo(memory)),
+        ("stat", stat(state, uptime_s)),
+        ("uptime", uptime(state, uptime_s)),
+        ("loadavg", loadavg(moment.busy_cores)),
+        ("cpuinfo", cpuinfo()),
+        (
+            "version",
+            format!("Linux version {KERNEL} (buildd@bos03-arm64-071)\n"),
+        ),
+        ("sys/kernel/osrelease", format!("{KERNEL}\n")),
+        ("sys/kernel/hostname", format!("{}\n", config.hostname)),
+        ("sys/kernel/random/boot_id", format!("{}\n", state.boot_id)),
+        ("pressure/memory", pressure(memory)),
+        ("pressure/io", CALM.to_owned()),
+        ("pressure/cpu", CALM.to_owned()),
     ]
+    .map(|(path, text)| (format!("proc/{path}"), text))
+    .to_vec()
 }
+
+/// Kernel release of a DGX OS 7.
+pub const KERNEL: &str = "6.14.0-1015-nvidia";
 
 /// Pressure stall information of a node that nothing stalls.
 const CALM: &str = "some avg10=0.00 avg60=0.00 avg300=0.00 total=81234\n\
                     full avg10=0.00 avg60=0.00 avg300=0.00 total=71022\n";
+
+fn loadavg(busy_cores: f64) -> String {
+    let [one, five, fifteen] = [0.36, 0.28, 0.25].map(|calm| calm + busy_cores);
+    format!("{one:.2} {five:.2} {fifteen:.2} 1/1187 41872\n")
+}
+
+/// Ten big and ten small cores; the parts are Cortex-X925 and Cortex-A725.
+fn cpuinfo() -> String {
+    let core = |number: u32| {
+        let part = if number % 10 < 5 { "0xd85" } else { "0xd87" };
+        format!(
+            "processor\t: {number}\nBogoMIPS\t: 2000.00\nCPU implementer\t: 0x41\n\
+             CPU architecture: 8\nCPU part\t: {part}\n\n"
+        )
+    };
+    (0..CORES).map(core).collect()
+}
 
 fn meminfo(memory: &Memory) -> String {
     let kb = |bytes: u64| bytes / 1024;
@@ -44,12 +83,10 @@ fn meminfo(memory: &Memory) -> String {
         ("CmaTotal", 131_072),
         ("CmaFree", 118_016),
     ];
-    let mut text: String = rows
-        .into_iter()
-        .map(|(name, kb)| format!("{:<16}{kb:>8} kB\n", format!("{name}:")))
-        .collect();
-    text.push_str("HugePages_Total:       0\nHugepagesize:       2048 kB\n");
-    text
+    let row = |(name, kb): (&str, u64)| format!("{:<16}{kb:>8} kB\n", format!("{name}:"));
+    let huge = "HugePages_Total:       0\nHugepagesize:       2048 kB\n";
+    let rows: String = rows.into_iter().map(row).collect();
+    rows + huge
 }
 
 fn stat(state: &NodeState, uptime_s: f64) -> String {
@@ -66,16 +103,12 @@ fn stat(state: &NodeState, uptime_s: f64) -> String {
         .map(|seconds| jiffies(seconds * share));
         format!("{name} {user} 0 {system} {idle} {iowait} 0 0 0 0 0\n")
     };
-    let mut text = row("cpu ", 1.0);
-    for core in 0..CORES {
-        text.push_str(&row(&format!("cpu{core}"), 1.0 / f64::from(CORES)));
-    }
+    let cores = (0..CORES).map(|core| row(&format!("cpu{core}"), 1.0 / f64::from(CORES)));
+    let cores: String = cores.collect();
     let booted = state.booted_at.as_second();
-    text.push_str(&format!(
-        "ctxt {}\nbtime {booted}\nprocesses 41872\n",
-        jiffies(busy_s) * 37
-    ));
-    text
+    let switches = jiffies(busy_s) * 37;
+    let total = row("cpu ", 1.0);
+    format!("{total}{cores}ctxt {switches}\nbtime {booted}\nprocesses 41872\n")
 }
 
 fn uptime(state: &NodeState, uptime_s: f64) -> String {
