@@ -2,4 +2,10 @@
 //!
 //! `now`, randomness and the world come in as arguments; what comes out is data that the daemon acts on.
 
+pub mod catalog;
+pub mod fit;
+pub mod inventory;
+pub mod launch;
+pub mod plan;
 pub mod shell;
+pub mod units;

@@ -1,0 +1,204 @@
+//! Reading `docker inspect`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use spark_ipc::Time;
+use spark_ipc::id::NodeId;
+use spark_ipc::text::clean_line;
+
+use crate::shell::Remote;
+
+/// Prefix of our labels.
+const LABEL: &str = "sparkctl.";
+
+/// Our containers in any state, and the running ones of others, as `docker inspect` prints them. A container
+/// that goes away between the two commands is only missing from the answer.
+const SCRIPT: &str = "\
+ours=$(docker ps --all --quiet --no-trunc --filter label=sparkctl.unit) || exit
+running=$(docker ps --quiet --no-trunc) || exit
+set -- $(printf '%s\\n' $ours $running | sort -u)
+[ $# -eq 0 ] && { echo '[]'; exit 0; }
+docker inspect --type=container -- \"$@\" 2>/dev/null
+exit 0
+";
+
+/// Facts of one container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerFacts {
+    pub id: String,
+    pub name: String,
+    pub image: String,
+    pub image_id: String,
+    /// Docker's word: `created`, `running`, `exited`, …
+    pub state: String,
+    pub exit_code: Option<i32>,
+    pub oom_killed: bool,
+    /// Why it could not be started.
+    pub error: String,
+    pub started_at: Option<Time>,
+    pub finished_at: Option<Time>,
+    pub labels: BTreeMap<String, String>,
+    /// Entry point and arguments.
+    pub command: Vec<String>,
+    /// Main process, as the node counts it.
+    pub pid: Option<u32>,
+}
+
+impl ContainerFacts {
+    /// Our label `sparkctl.NAME`.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels
+            .get(&format!("{LABEL}{name}"))
+            .map(String::as_str)
+    }
+
+    /// Whether it runs, a pause included.
+    pub fn running(&self) -> bool {
+        matches!(self.state.as_str(), "running" | "paused" | "restarting")
+    }
+
+    /// Whether Docker made it but could not start it.
+    pub fn never_started(&self) -> bool {
+        self.state == "created"
+    }
+
+    /// In words, for a container that does not run.
+    pub(super) fn why_dead(&self, node: &NodeId) -> String {
+        let name = &self.name;
+        if self.never_started() {
+            let why = if self.error.is_empty() {
+                "Docker gives no reason"
+            } else {
+                self.error.as_str()
+            };
+            return format!("{name} on {node} was made but never started: {why}");
+        }
+        let code = self
+            .exit_code
+            .map_or("unknown".to_owned(), |c| c.to_string());
+        let memory = if self.oom_killed || self.exit_code == Some(137) {
+            " (killed; memory may have run out)"
+        } else {
+            ""
+        };
+        format!("{name} on {node} ended with code {code}{memory}")
+    }
+}
+
+/// Reads the containers of a node; changes nothing there.
+pub fn command() -> Remote {
+    Remote::script("containers", SCRIPT).timeout(20)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspect {
+    id: String,
+    name: String,
+    image: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    args: Vec<String>,
+    state: State,
+    config: Config,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    status: String,
+    exit_code: Option<i32>,
+    #[serde(rename = "OOMKilled", default)]
+    oom_killed: bool,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    started_at: String,
+    #[serde(default)]
+    finished_at: String,
+    #[serde(default)]
+    pid: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    #[serde(default)]
+    image: String,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// Reads the answer of [`command`]; an entry that cannot be read is left out and warned of.
+pub fn read(output: &str) -> (Vec<ContainerFacts>, Vec<String>) {
+    let entries: Vec<serde_json::Value> = match serde_json::from_str(output.trim()) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let start = clean_line(output, 120);
+            return (
+                Vec::new(),
+                vec![format!("containers: {error} in {start:?}")],
+            );
+        }
+    };
+    let mut containers = Vec::new();
+    let mut warnings = Vec::new();
+    for entry in entries {
+        match Inspect::deserialize(entry) {
+            Ok(inspect) => containers.push(facts(inspect)),
+            Err(error) => warnings.push(format!(
+                "containers: {}",
+                clean_line(&error.to_string(), 200)
+            )),
+        }
+    }
+    (containers, warnings)
+}
+
+fn facts(inspect: Inspect) -> ContainerFacts {
+    let clean = |text: &str| clean_line(text, 300);
+    let labels = inspect.config.labels.unwrap_or_default();
+    let ours = labels
+        .iter()
+        .filter(|(key, _)| key.starts_with(LABEL) || is_telling(key));
+    ContainerFacts {
+        id: clean(&inspect.id),
+        name: clean(inspect.name.trim_start_matches('/')),
+        image: clean(&inspect.config.image),
+        image_id: clean(&inspect.image),
+        state: clean(&inspect.state.status),
+        exit_code: inspect.state.exit_code,
+        oom_killed: inspect.state.oom_killed,
+        error: clean(&inspect.state.error),
+        started_at: time(&inspect.state.started_at),
+        finished_at: time(&inspect.state.finished_at),
+        labels: ours
+            .map(|(key, value)| (clean(key), clean(value)))
+            .collect(),
+        command: std::iter::once(&inspect.path)
+            .chain(&inspect.args)
+            .take(64)
+            .map(|w| clean(w))
+            .collect(),
+        pid: Some(inspect.state.pid).filter(|pid| *pid > 0),
+    }
+}
+
+/// Labels of others that tell who started a container.
+fn is_telling(key: &str) -> bool {
+    [
+        "sparkrun",
+        "com.docker.compose.project",
+        "dgxllm",
+        "sparkpulse",
+    ]
+    .iter()
+    .any(|p| key.starts_with(p))
+}
+
+/// Docker writes the year 1 for what has not happened.
+fn time(text: &str) -> Option<Time> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    (at.as_second() > 0).then_some(Time(at))
+}

@@ -1,0 +1,92 @@
+//! Containers that others started and that serve a model.
+
+use spark_ipc::id::{RepoId, UnitId};
+use spark_ipc::model::unit::{Unit, UnitState};
+
+use super::{ContainerFacts, Member, base_url};
+
+/// Who starts containers of such a name.
+const NAMES: [(&str, &str); 6] = [
+    ("sparkrun_", "sparkrun"),
+    ("vllm_node", "eugr"),
+    ("nim-", "nim"),
+    ("node-", "ray"),
+    ("ollama", "ollama"),
+    ("vllm", "vllm"),
+];
+
+/// Who serves models with such an image.
+const IMAGES: [(&str, &str); 8] = [
+    ("nvcr.io/nim/", "nim"),
+    ("ollama/", "ollama"),
+    ("vllm", "vllm"),
+    ("sglang", "sglang"),
+    ("llama.cpp", "llama.cpp"),
+    ("llama-cpp", "llama.cpp"),
+    ("tensorrt-llm", "tensorrt-llm"),
+    ("text-generation-inference", "tgi"),
+];
+
+/// The unit of a foreign container; `None` when it does not run or does not serve a model.
+pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
+    let facts = member.facts;
+    if !facts.running() {
+        return None;
+    }
+    let owner = owner(facts)?;
+    let id = UnitId::new(format!("{}.{}", member.node.node, facts.name)).ok()?;
+    let before = previous.iter().find(|u| u.id == id);
+    let ready = before.filter(|u| u.state == UnitState::Ready);
+    let endpoint = option(facts, "--port").and_then(|p| p.parse().ok());
+    Some(Unit {
+        id,
+        state: ready.map_or(UnitState::Unknown, |u| u.state),
+        message: Some(format!(
+            "started by {owner}; Spark Control does not touch it"
+        )),
+        owner,
+        repo: served_repo(facts),
+        recipe: None,
+        served_name: option(facts, "--served-model-name").map(str::to_owned),
+        endpoint: endpoint.map(|port| base_url(member.node.host, port)),
+        ranks: vec![member.rank()],
+        launch: None,
+        started_at: facts.started_at,
+        ready_at: ready.and_then(|u| u.ready_at),
+        memory_bytes: member.memory(),
+    })
+}
+
+fn owner(facts: &ContainerFacts) -> Option<String> {
+    let name = facts.name.as_str();
+    let by_name = NAMES.iter().find(|(prefix, _)| {
+        let rest = name.strip_prefix(prefix);
+        // `node-3` is Ray's, `node-exporter` is not.
+        rest.is_some_and(|r| {
+            *prefix != "node-" || r.bytes().all(|b| b.is_ascii_digit()) && !r.is_empty()
+        })
+    });
+    let by_image = || IMAGES.iter().find(|(part, _)| facts.image.contains(part));
+    by_name
+        .or_else(by_image)
+        .map(|(_, owner)| (*owner).to_owned())
+}
+
+/// The value of `--name value` or `--name=value` in the container's command.
+fn option<'a>(facts: &'a ContainerFacts, name: &str) -> Option<&'a str> {
+    let words = &facts.command;
+    words
+        .iter()
+        .enumerate()
+        .find_map(|(i, word)| match word.strip_prefix(name)? {
+            "" => words.get(i + 1).map(String::as_str),
+            rest => rest.strip_prefix('='),
+        })
+}
+
+/// The repository after `serve`, or after `--model`.
+fn served_repo(facts: &ContainerFacts) -> Option<RepoId> {
+    let after_serve = facts.command.iter().skip_while(|w| *w != "serve").nth(1);
+    let named = option(facts, "--model").or(after_serve.map(String::as_str))?;
+    RepoId::new(named).ok()
+}
