@@ -1,0 +1,73 @@
+//! Sparse weight files with a real header.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+/// A header's length is rounded up to this, with spaces, as the format allows.
+const PAGE: u64 = 4096;
+
+/// Writes a file of exactly `size` bytes with the tensors `names` of type `dtype` sharing what is
+/// behind the header; the bytes themselves are holes.
+pub(super) fn write(path: &Path, size: u64, names: &[String], dtype: &str) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    let header = header(size, names, dtype);
+    let length = u64::try_from(header.len()).unwrap_or(u64::MAX);
+    file.write_all(&length.to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    file.set_len(size)
+}
+
+fn header(size: u64, names: &[String], dtype: &str) -> String {
+    let count = u64::try_from(names.len()).unwrap_or(0).max(1);
+    // Generous: no name here comes near 160 bytes with its shape and offsets.
+    let length = (count * 256).next_multiple_of(PAGE);
+    let element = if dtype.ends_with("32") {
+        4
+    } else if dtype.ends_with("16") {
+        2
+    } else {
+        1
+    };
+    let elements = size.saturating_sub(8 + length) / element;
+    let mut tensors = Map::new();
+    tensors.insert("__metadata__".to_owned(), json!({"format": "pt"}));
+    let mut from = 0;
+    for (name, index) in names.iter().zip(1..) {
+        let to = elements * index / count;
+        tensors.insert(
+            name.clone(),
+            json!({"dtype": dtype, "shape": [to - from], "data_offsets": [from * element, to * element]}),
+        );
+        from = to;
+    }
+    let text = Value::Object(tensors).to_string();
+    let width = usize::try_from(length).unwrap_or(0);
+    format!("{text:<width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_describes_every_byte_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.safetensors");
+        let names: Vec<String> = (0..37)
+            .map(|layer| format!("layers.{layer}.weight"))
+            .collect();
+        let size = 8 + 12288 + 2 * 1_000_001;
+        write(&path, size, &names, "BF16").unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes.len() as u64, size);
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+        let text = &bytes[8..8 + usize::try_from(length).unwrap()];
+        let header: Map<String, Value> = serde_json::from_slice(text).unwrap();
+        assert_eq!(header.len(), names.len() + 1);
+        assert_eq!(header[&names[36]]["data_offsets"][1], size - 8 - length);
+        assert_eq!(header[&names[0]]["data_offsets"][0], 0);
+    }
+}
