@@ -1,0 +1,169 @@
+//! A process that behaves like `vllm serve` to everybody outside it.
+//!
+//! It reads the command line as argparse does, finds the model in the cache, divides the node's memory as
+//! vLLM divides it, meets its other ranks, writes the log lines of every stage, and serves `OpenAI`'s API. It
+//! refuses what a real engine refuses, in the same words; only the words of the model are made up.
+//!
+//! - [`host`]: what the node and container must give it
+//! - `stage`: the stages of a start and their times
+//! - `arguments`, `catalog`, `settings`: the command line
+//! - `model`, `memory`: what is on disk, and whether it fits
+//! - `startup`, `ranks`: from the command line to a loaded engine
+//! - `serve`, `answer`: the HTTP side
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::net::TcpSocket;
+use tokio_util::sync::CancellationToken;
+
+mod answer;
+mod arguments;
+mod catalog;
+mod failure;
+pub mod host;
+mod log;
+mod memory;
+mod model;
+mod ranks;
+mod serve;
+mod settings;
+mod stage;
+mod startup;
+mod tokens;
+mod units;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    catalog::FlagSpec,
+    host::{EngineFault, EngineHost, EngineImage, MemoryClaim, OutOfMemory},
+    stage::Stage,
+};
+use self::{
+    failure::Failure,
+    log::{Log, Speaker},
+    serve::Server,
+    settings::Settings,
+    startup::{Loaded, Prepared},
+};
+
+/// How often a serving engine looks whether it is to die.
+const WATCH: Duration = Duration::from_millis(100);
+/// How long answers that run may go on after SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Runs `vllm` with `argv` (without the program's name) until it ends, and gives its exit code.
+///
+/// 0 after SIGTERM to a serving engine, 143 after SIGTERM to one that starts, 1 after an exception, 2 for a
+/// refused command line, or what a fault says.
+pub async fn run(argv: Vec<String>, host: Arc<dyn EngineHost>) -> i32 {
+    let log = Log::new(Arc::clone(&host));
+    let prepared = match startup::prepare(&argv, &host, &log) {
+        Ok(prepared) => prepared,
+        Err(failure) => return failure.report(&log, 0),
+    };
+    let rank = prepared.settings.ranks.rank;
+    match Box::pin(engine(prepared, &host, &log)).await {
+        Ok(()) => 0,
+        Err(failure) => failure.report(&log, rank),
+    }
+}
+
+async fn engine(
+    mut prepared: Prepared,
+    host: &Arc<dyn EngineHost>,
+    log: &Log,
+) -> Result<(), Failure> {
+    let loaded = startup::load(&prepared, host, log).await?;
+    match prepared.socket.take() {
+        Some(socket) => serve(socket, &prepared.settings, &loaded, host, log).await,
+        None => watch(&loaded, host.as_ref()).await,
+    }
+}
+
+/// Serves until SIGTERM, a fault or the loss of another rank.
+async fn serve(
+    socket: TcpSocket,
+    settings: &Settings,
+    loaded: &Loaded,
+    host: &Arc<dyn EngineHost>,
+    log: &Log,
+) -> Result<(), Failure> {
+    let listener = socket
+        .listen(2048)
+        .map_err(|error| startup::os_error(&error))?;
+    let (dead, stop) = (CancellationToken::new(), CancellationToken::new());
+    let server = Server::new(Arc::clone(host), settings, loaded.cache, dead.clone());
+    announce(settings, log);
+    let mut serving = std::pin::pin!(server.run(listener, settings.pooling, stop.clone()));
+    let end = tokio::select! {
+        served = &mut serving => served.map_err(|error| startup::os_error(&error)),
+        end = watch(loaded, host.as_ref()) => end,
+    };
+    stop.cancel();
+    if end.is_err() {
+        dead.cancel();
+        return end;
+    }
+    log.uvicorn("Shutting down");
+    if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+        dead.cancel();
+    }
+    for line in [
+        "Waiting for application shutdown.",
+        "Application shutdown complete.",
+        "Finished server process [1]",
+    ] {
+        log.uvicorn(line);
+    }
+    Ok(())
+}
+
+fn announce(settings: &Settings, log: &Log) {
+    let host = settings.door.host.as_deref().unwrap_or("0.0.0.0");
+    let address = format!("http://{host}:{}", settings.door.port);
+    let tasks = if settings.pooling {
+        "['embed']"
+    } else {
+        "['generate']"
+    };
+    log.info(
+        Speaker::Api,
+        "api_server.py:665",
+        &format!("Supported tasks: {tasks}"),
+    );
+    log.info(
+        Speaker::Api,
+        "api_server.py:946",
+        &format!("Starting vLLM API server 0 on {address}"),
+    );
+    log.uvicorn("Started server process [1]");
+    log.uvicorn("Waiting for application startup.");
+    log.uvicorn("Application startup complete.");
+    log.uvicorn(&format!(
+        "Uvicorn running on {address} (Press CTRL+C to quit)"
+    ));
+}
+
+/// Returns when a loaded engine has to end: well after SIGTERM, otherwise with the reason.
+async fn watch(loaded: &Loaded, host: &dyn EngineHost) -> Result<(), Failure> {
+    let (stop, lost) = (host.shutdown(), loaded.peers.lost());
+    loop {
+        if let Some(EngineFault::Die {
+            stage: Stage::Ready,
+            log,
+            exit_code,
+        }) = host.fault()
+        {
+            return Err(Failure::Injected { log, exit_code });
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = lost.cancelled() => return Err(Failure::PeerLost),
+            () = tokio::time::sleep(WATCH) => {}
+        }
+    }
+}
