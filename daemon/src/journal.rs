@@ -75,6 +75,21 @@ impl Journal {
             .await
     }
 
+    /// The operation goes on with another plan, none of whose steps has been touched.
+    pub async fn replan(&self, operation: &Operation, plan: String) -> Result<(), JournalError> {
+        let (id, body) = (operation.id.to_string(), encode(operation)?);
+        self.db
+            .write(move |db| {
+                db.execute(
+                    "UPDATE operations SET body = ?2, plan = ?3 WHERE id = ?1",
+                    params![id, body, plan],
+                )?;
+                db.execute("DELETE FROM steps WHERE operation = ?1", params![id])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Step `index` is about to be executed.
     pub async fn intend(&self, id: &OperationId, index: usize) -> Result<(), JournalError> {
         self.step(id, index, "intent").await

@@ -3,16 +3,29 @@
 //! [`Operations`] is the only way to change anything on a node. The manager task admits one operation at
 //! a time per node and starts an executor for it; closing a browser or a terminal stops nothing.
 
+mod capture;
+mod context;
+mod diagnose;
 mod feed;
+mod hands;
+mod manager;
+mod record;
+mod recovery;
+mod restore;
+mod run;
+mod steps;
+mod undo;
 
 use std::sync::Arc;
 
 use spark_ipc::id::OperationId;
-use spark_ipc::model::operation::{Operation, StopRequest, SwapRequest};
+use spark_core::plan::{Plan, Planned};
+use spark_ipc::model::operation::{Operation, Step, StepState, StopRequest, SwapRequest};
 use spark_ipc::model::preflight::{Preflight, PreflightRequest};
 use spark_ipc::{ApiError, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use context::Context;
 pub use feed::{Feed, FeedReader};
 
 /// What a caller asks of the manager. Every request carries its reply.
@@ -23,6 +36,19 @@ pub(crate) enum Request {
     Stop(StopRequest, String, Reply<Operation>),
     Cancel(OperationId, Reply<Operation>),
     Feed(OperationId, Reply<Feed>),
+    /// A planner has finished: may it begin?
+    Admit(Box<Admission>),
+    /// A running operation changed.
+    Updated(Box<Operation>),
+}
+
+/// A finished plan that asks to begin.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    planned: Planned,
+    id: OperationId,
+    actor: String,
+    reply: Reply<Started>,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, ApiError>>;
@@ -36,6 +62,9 @@ pub enum Started {
     Preflight(Box<Preflight>),
 }
 
+/// Requests that may wait for the manager.
+const QUEUE: usize = 64;
+
 /// The handle; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Operations {
@@ -43,7 +72,24 @@ pub struct Operations {
     list: watch::Receiver<Arc<Vec<Operation>>>,
 }
 
+/// The ends of the manager's queue and of its list, made before the manager so that others can be built
+/// on the list.
+#[derive(Debug)]
+pub struct Seat {
+    requests: mpsc::Receiver<Request>,
+    sender: mpsc::Sender<Request>,
+    list: watch::Sender<Arc<Vec<Operation>>>,
+}
+
 impl Operations {
+    /// A handle, and the seat that the manager takes with [`Seat::start`].
+    pub fn channel() -> (Self, Seat) {
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let list = watch::Sender::new(Arc::default());
+        let handle = Self { requests: sender.clone(), list: list.subscribe() };
+        (handle, Seat { requests, sender, list })
+    }
+
     /// What a swap would do; changes nothing.
     pub async fn preflight(&self, request: PreflightRequest) -> Result<Preflight, ApiError> {
         self.ask(|reply| Request::Preflight(request, reply)).await
@@ -80,4 +126,33 @@ impl Operations {
         self.requests.send(request(reply)).await.map_err(|_closed| ended())?;
         answer.await.map_err(|_closed| ended())?
     }
+}
+
+impl Seat {
+    /// The ends, for a test that plays the manager.
+    #[cfg(test)]
+    pub(crate) fn into_parts(
+        self,
+    ) -> (mpsc::Receiver<Request>, watch::Sender<Arc<Vec<Operation>>>) {
+        (self.requests, self.list)
+    }
+
+    /// Starts the manager: first it takes up what an earlier run of the daemon left open.
+    pub fn start(self, ctx: Context) {
+        let tasks = ctx.tasks.clone();
+        tasks.spawn("operations", manager::manage(self, ctx));
+    }
+}
+
+/// The steps of a plan as the API shows them before they begin.
+fn view_steps(plan: &Plan) -> Vec<Step> {
+    let view = |step: &spark_core::plan::Step| Step {
+        name: step.name().to_owned(),
+        node: step.node().cloned(),
+        state: StepState::Pending,
+        started_at: None,
+        ended_at: None,
+        detail: None,
+    };
+    plan.steps.iter().map(view).collect()
 }

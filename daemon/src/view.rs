@@ -56,7 +56,7 @@ impl View {
 }
 
 /// What the operator still has to do: nodes that wait for their host key or for our key.
-fn setup(nodes: &[Node]) -> Setup {
+pub(crate) fn setup(nodes: &[Node]) -> Setup {
     use spark_ipc::model::node::LinkCause;
     let needs: Vec<String> = nodes
         .iter()

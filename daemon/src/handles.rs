@@ -1,0 +1,57 @@
+//! What the router asks of nodes, units and models, in the router's words.
+
+use spark_ipc::id::{Fingerprint, NodeId, RepoId, UnitId};
+use spark_ipc::model::inventory::ModelDetail;
+use spark_ipc::model::node::{NodeTest, SshKey};
+use spark_ipc::model::recipe::RecipeInForce;
+
+use crate::models::Details;
+use crate::nodes::Nodes;
+use crate::units::Logs;
+use crate::web::{Answer, LogStream, ModelDetails, NodeActions, UnitLogs};
+
+/// The connections to the nodes.
+#[derive(Debug)]
+pub struct NodeHandle(pub Nodes);
+
+impl NodeActions for NodeHandle {
+    fn test(&self, node: NodeId) -> Answer<'_, NodeTest> {
+        Box::pin(async move { self.0.test(&node).await })
+    }
+
+    fn trust(&self, node: NodeId, fingerprint: Fingerprint) -> Answer<'_, ()> {
+        Box::pin(async move { self.0.trust(&node, &fingerprint).await })
+    }
+
+    fn ssh_key(&self) -> Answer<'_, SshKey> {
+        Box::pin(async move { Ok(self.0.ssh_key()) })
+    }
+}
+
+/// The logs of units.
+#[derive(Debug)]
+pub struct LogHandle(pub Logs);
+
+impl UnitLogs for LogHandle {
+    fn tail(&self, unit: UnitId, lines: usize) -> Answer<'_, String> {
+        Box::pin(async move { self.0.tail(&unit, lines).await })
+    }
+
+    fn follow(&self, unit: UnitId, lines: usize) -> Answer<'_, LogStream> {
+        Box::pin(async move { self.0.follow(&unit, lines).await })
+    }
+}
+
+/// Facts of models.
+#[derive(Debug)]
+pub struct DetailHandle(pub Details);
+
+impl ModelDetails for DetailHandle {
+    fn detail(&self, repo: RepoId) -> Answer<'_, ModelDetail> {
+        Box::pin(async move { self.0.detail(&repo) })
+    }
+
+    fn recipe(&self, repo: RepoId) -> Answer<'_, RecipeInForce> {
+        Box::pin(async move { self.0.recipe(&repo) })
+    }
+}

@@ -1,0 +1,206 @@
+//! The models on the disks: one task lists them on every node and merges the lists into the menu.
+//!
+//! A disk is listed when its node is first reached, then at an interval, and at once when somebody asks. A
+//! listing that failed leaves the last good one in place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use spark_core::catalog::Catalog;
+use spark_core::inventory::{self, DiskModel};
+use spark_ipc::Time;
+use spark_ipc::id::NodeId;
+use spark_ipc::model::inventory::ModelList;
+use spark_ipc::model::node::{LinkState, Node};
+use spark_ipc::model::operation::Operation;
+use spark_ipc::model::unit::Unit;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::journal::Launch;
+use crate::nodes::Nodes;
+use crate::settings::Live;
+use crate::ssh::{Limits, Outcome};
+use crate::tasks::Tasks;
+
+mod details;
+mod menu;
+
+pub use details::Details;
+pub(crate) use menu::measured;
+
+/// How long one listing may take.
+const LOOK: Duration = Duration::from_secs(150);
+/// Most bytes of a listing: a few hundred models with their configurations.
+const MAX_LISTING: usize = 32 * 1024 * 1024;
+
+/// The lists of all nodes.
+pub type Lists = Arc<BTreeMap<NodeId, Arc<Vec<DiskModel>>>>;
+
+/// What the task works with.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    pub tasks: Tasks,
+    pub nodes: Nodes,
+    pub node_list: watch::Receiver<Arc<Vec<Node>>>,
+    pub units: watch::Receiver<Arc<Vec<Unit>>>,
+    pub operations: watch::Receiver<Arc<Vec<Operation>>>,
+    pub launches: watch::Receiver<Arc<Vec<Launch>>>,
+    pub catalog: Arc<Catalog>,
+    pub interval_s: Live<u64>,
+}
+
+/// The handle; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Models {
+    lists: watch::Receiver<Lists>,
+    menu: watch::Receiver<Arc<ModelList>>,
+    kicks: mpsc::Sender<()>,
+}
+
+impl Models {
+    /// Starts the task.
+    pub fn start(around: Surroundings) -> Self {
+        let lists = watch::Sender::new(Lists::default());
+        let empty = ModelList {
+            models: Vec::new(),
+            recipe_errors: around.catalog.errors().to_vec(),
+            observed_at: None,
+        };
+        let menu = watch::Sender::new(Arc::new(empty));
+        let (kicks, asked) = mpsc::channel(1);
+        let handle = Self { lists: lists.subscribe(), menu: menu.subscribe(), kicks };
+        let tasks = around.tasks.clone();
+        tasks.spawn("models", run(around, lists, menu, asked));
+        handle
+    }
+
+    /// What is on the disks, as last listed.
+    pub fn lists(&self) -> Lists {
+        Arc::clone(&self.lists.borrow())
+    }
+
+    /// The menu, and its changes.
+    pub fn menu(&self) -> watch::Receiver<Arc<ModelList>> {
+        self.menu.clone()
+    }
+
+    /// Lists all disks soon.
+    pub fn kick(&self) {
+        // A full queue means that it is about to be done.
+        if self.kicks.try_send(()).is_err() {
+            tracing::trace!("the disks are about to be listed already");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Disks {
+    lists: BTreeMap<NodeId, Arc<Vec<DiskModel>>>,
+    /// When each node was asked last.
+    asked: BTreeMap<NodeId, Instant>,
+    /// Nodes that are being listed now.
+    under_way: BTreeSet<NodeId>,
+    observed_at: Option<Time>,
+}
+
+async fn run(
+    around: Surroundings,
+    lists: watch::Sender<Lists>,
+    menu: watch::Sender<Arc<ModelList>>,
+    mut kicks: mpsc::Receiver<()>,
+) {
+    let stop = around.tasks.token().clone();
+    let mut changes = around.clone();
+    let mut disks = Disks::default();
+    // A node that is slow to list holds up nobody else.
+    let mut listings = FuturesUnordered::new();
+    loop {
+        let (mut everywhere, mut remake) = (false, true);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            kick = kicks.recv() => if kick.is_some() { everywhere = true } else { return },
+            changed = changes.node_list.changed() => {
+                remake = false;
+                if changed.is_err() { return }
+            }
+            changed = changes.units.changed() => if changed.is_err() { return },
+            changed = changes.operations.changed() => if changed.is_err() { return },
+            changed = changes.launches.changed() => if changed.is_err() { return },
+            Some((id, found)) = listings.next(), if !listings.is_empty() => {
+                if disks.take(id, found) {
+                    lists.send_replace(Arc::new(disks.lists.clone()));
+                }
+            }
+        }
+        let nodes = Arc::clone(&changes.node_list.borrow_and_update());
+        for id in disks.due(&nodes, around.interval_s.get(), everywhere) {
+            listings.push(list(around.nodes.clone(), id));
+        }
+        if remake {
+            let made = Arc::new(menu::make(&around, &nodes, &disks.lists, disks.observed_at));
+            menu.send_if_modified(|now| {
+                let changed = *now != made;
+                if changed {
+                    *now = made;
+                }
+                changed
+            });
+        }
+    }
+}
+
+impl Disks {
+    /// The nodes whose time to be listed has come; they count as being listed from now on.
+    fn due(&mut self, nodes: &[Node], interval_s: u64, everywhere: bool) -> Vec<NodeId> {
+        let interval = Duration::from_secs(interval_s);
+        let due = |n: &&Node| {
+            let waited = self.asked.get(&n.id).is_none_or(|at| at.elapsed() >= interval);
+            let idle = !self.under_way.contains(&n.id);
+            n.link.state == LinkState::Connected && idle && (everywhere || waited)
+        };
+        let due: Vec<NodeId> = nodes.iter().filter(due).map(|n| n.id.clone()).collect();
+        for id in &due {
+            self.under_way.insert(id.clone());
+            self.asked.insert(id.clone(), Instant::now());
+        }
+        due
+    }
+
+    /// Takes a finished listing; whether it is new.
+    fn take(&mut self, id: NodeId, found: Option<Vec<DiskModel>>) -> bool {
+        self.under_way.remove(&id);
+        let Some(models) = found else { return false };
+        self.observed_at = Some(clock::now());
+        self.lists.insert(id, Arc::new(models));
+        true
+    }
+}
+
+/// The models on a node's disk; `None` when it did not say.
+async fn list(nodes: Nodes, id: NodeId) -> (NodeId, Option<Vec<DiskModel>>) {
+    let found = list_one(&nodes, &id).await;
+    (id, found)
+}
+
+async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Vec<DiskModel>> {
+    let link = nodes.link(id)?;
+    let limits = Limits { max_stdout: MAX_LISTING, ..Limits::within(LOOK) };
+    match link.run(&inventory::command(), limits).await {
+        Outcome::Exited { status: 0, stdout, .. } => {
+            let (models, warnings) = inventory::read(&stdout);
+            for warning in warnings {
+                tracing::warn!(node = %id, ?warning, "a model cannot be read");
+            }
+            Some(models)
+        }
+        other => {
+            tracing::warn!(node = %id, outcome = ?other, "the models on the disk cannot be listed");
+            None
+        }
+    }
+}

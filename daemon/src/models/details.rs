@@ -1,0 +1,61 @@
+//! One model in full.
+
+use std::sync::Arc;
+
+use spark_core::catalog::Catalog;
+use spark_ipc::id::RepoId;
+use spark_ipc::model::inventory::{LastLoaded, ModelDetail};
+use spark_ipc::model::recipe::RecipeInForce;
+use spark_ipc::{ApiError, ErrorCode};
+use tokio::sync::watch;
+
+use super::Models;
+use crate::journal::Launch;
+
+/// Answers for `GET /api/models/{org}/{name}` and its recipe; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Details {
+    pub models: Models,
+    pub catalog: Arc<Catalog>,
+    pub launches: watch::Receiver<Arc<Vec<Launch>>>,
+}
+
+impl Details {
+    /// The model with its configuration, the recipe in force and its launches, newest first.
+    pub fn detail(&self, repo: &RepoId) -> Result<ModelDetail, ApiError> {
+        let menu = Arc::clone(&self.models.menu.borrow());
+        let model = menu.models.iter().find(|m| m.repo == *repo).cloned().ok_or_else(|| {
+            ApiError::new(ErrorCode::NotFound, format!("{repo} is on no node's disk"))
+                .with_hint("GET /api/models lists what is there")
+        })?;
+        let lists = self.models.lists();
+        let config = lists.values().flat_map(|l| l.iter()).find(|m| m.repo == *repo);
+        let launches = self.launches.borrow();
+        let of_it = launches.iter().filter(|l| l.repo == *repo);
+        Ok(ModelDetail {
+            model,
+            config: config.and_then(|m| m.config.clone()),
+            recipe: self.catalog.for_repo(repo).first().map(|e| e.recipe.clone()),
+            launches: of_it.map(last_loaded).collect(),
+        })
+    }
+
+    /// The recipe that a swap to this repository would use.
+    pub fn recipe(&self, repo: &RepoId) -> Result<RecipeInForce, ApiError> {
+        let entries = self.catalog.for_repo(repo);
+        let entry = entries.first().ok_or_else(|| {
+            ApiError::new(ErrorCode::NotFound, format!("no recipe launches {repo}"))
+                .with_hint("write one into MODELS_OVERRIDES; docs/models.md has the fields")
+        })?;
+        Ok(RecipeInForce { recipe: entry.recipe.clone(), source: entry.source })
+    }
+}
+
+fn last_loaded(launch: &Launch) -> LastLoaded {
+    LastLoaded {
+        at: launch.at,
+        load_s: launch.load_s,
+        memory_bytes: launch.memory_bytes,
+        recipe: launch.recipe.clone(),
+    }
+}

@@ -1,0 +1,257 @@
+//! The watcher's loop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use spark_core::units::{self, ContainerFacts, NodeContainers, OWNER};
+use spark_ipc::id::NodeId;
+use spark_ipc::model::node::{Freshness, Node};
+use spark_ipc::model::operation::{Operation, OperationState};
+use spark_ipc::model::unit::{Unit, UnitState};
+use tokio::sync::{mpsc, watch};
+
+use super::{Ask, Known};
+use crate::clock;
+use crate::engine::Engines;
+use crate::gate::{Gate, Route, Upstream};
+use crate::nodes::Nodes;
+use crate::ssh::{Limits, Outcome};
+use crate::tasks::Tasks;
+
+/// How long one look at a node may take.
+const LOOK: Duration = Duration::from_secs(25);
+
+/// What the watcher works with.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    pub tasks: Tasks,
+    pub nodes: Nodes,
+    pub node_list: watch::Receiver<Arc<Vec<Node>>>,
+    pub operations: watch::Receiver<Arc<Vec<Operation>>>,
+    pub gate: Gate,
+    pub engine: Engines,
+}
+
+struct Watcher {
+    around: Surroundings,
+    asks: mpsc::Sender<Ask>,
+    /// The containers that a node's poll showed when it was last inspected.
+    seen: BTreeMap<NodeId, BTreeSet<(String, String)>>,
+    containers: BTreeMap<NodeId, Vec<ContainerFacts>>,
+    units: Vec<Unit>,
+    idle: BTreeMap<NodeId, u64>,
+    /// Units that are being asked whether they answer.
+    asking: BTreeSet<String>,
+}
+
+pub(super) async fn watch(
+    around: Surroundings,
+    asks: mpsc::Sender<Ask>,
+    mut questions: mpsc::Receiver<Ask>,
+    list: watch::Sender<Arc<Vec<Unit>>>,
+    known: watch::Sender<Known>,
+) {
+    let mut nodes = around.node_list.clone();
+    let mut operations = around.operations.clone();
+    let stop = around.tasks.token().clone();
+    let mut watcher = Watcher {
+        around,
+        asks,
+        seen: BTreeMap::new(),
+        containers: BTreeMap::new(),
+        units: Vec::new(),
+        idle: BTreeMap::new(),
+        asking: BTreeSet::new(),
+    };
+    loop {
+        let mut replies = Vec::new();
+        let mut everywhere = false;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = nodes.changed() => if changed.is_err() { return },
+            changed = operations.changed() => if changed.is_err() { return },
+            ask = questions.recv() => match ask {
+                Some(Ask::Refresh(reply)) => { everywhere = true; replies.push(reply); }
+                Some(Ask::Ready { unit, launch, at }) => {
+                    watcher.asking.remove(launch.as_str());
+                    watcher.ready(unit.as_str(), launch.as_str(), at);
+                }
+                // It is asked again at the next look.
+                Some(Ask::Silent { launch }) => { watcher.asking.remove(launch.as_str()); continue; }
+                None => return,
+            },
+        }
+        watcher.look(&Arc::clone(&nodes.borrow_and_update()), everywhere).await;
+        let known_now = watcher.known();
+        list.send_if_modified(|now| {
+            let changed = *now != known_now.units;
+            if changed {
+                *now = Arc::clone(&known_now.units);
+            }
+            changed
+        });
+        known.send_replace(known_now.clone());
+        for reply in replies {
+            if reply.send(known_now.clone()).is_err() {
+                tracing::debug!("nobody waits for this look any more");
+            }
+        }
+    }
+}
+
+impl Watcher {
+    fn known(&self) -> Known {
+        Known {
+            units: Arc::new(self.units.clone()),
+            containers: Arc::new(self.containers.clone()),
+            best_idle_bytes: self.idle.clone(),
+        }
+    }
+
+    fn ready(&mut self, unit: &str, launch: &str, at: spark_ipc::Time) {
+        let of = |u: &&mut Unit| {
+            u.id.as_str() == unit && u.launch.as_ref().is_some_and(|l| l.as_str() == launch)
+        };
+        if let Some(unit) = self.units.iter_mut().find(of) {
+            unit.state = UnitState::Ready;
+            unit.ready_at = Some(at);
+        }
+    }
+
+    async fn look(&mut self, nodes: &[Node], everywhere: bool) {
+        let asked: Vec<&Node> = nodes.iter().filter(|n| everywhere || self.changed(n)).collect();
+        let answers = join_all(asked.iter().map(|n| inspect(&self.around.nodes, &n.id))).await;
+        for (node, answer) in asked.iter().zip(answers) {
+            match answer {
+                Some(containers) => {
+                    self.seen.insert(node.id.clone(), shown(node));
+                    self.containers.insert(node.id.clone(), containers);
+                }
+                // Nothing is known of it now; what ran there is shown as unknown.
+                None => {
+                    self.seen.remove(&node.id);
+                    self.containers.remove(&node.id);
+                }
+            }
+        }
+        for node in nodes.iter().filter(|n| n.freshness == Freshness::Unreachable) {
+            self.containers.remove(&node.id);
+            self.seen.remove(&node.id);
+        }
+        self.note_idle(nodes);
+        self.fold(nodes);
+    }
+
+    /// Whether the poll shows another set of containers than the one that was inspected.
+    fn changed(&self, node: &Node) -> bool {
+        node.freshness == Freshness::Fresh && self.seen.get(&node.id) != Some(&shown(node))
+    }
+
+    fn note_idle(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|n| n.freshness == Freshness::Fresh) {
+            let idle = node.gpu_processes.as_ref().is_some_and(Vec::is_empty);
+            if let (true, Some(memory)) = (idle, &node.memory) {
+                let best = self.idle.entry(node.id.clone()).or_default();
+                *best = memory.available_bytes.max(*best);
+            }
+        }
+    }
+
+    fn fold(&mut self, nodes: &[Node]) {
+        let none = Vec::new();
+        let all: Vec<NodeContainers<'_>> = nodes
+            .iter()
+            .map(|n| NodeContainers {
+                node: &n.id,
+                host: &n.host,
+                containers: self.containers.get(&n.id).map(Vec::as_slice),
+                gpu_processes: n.gpu_processes.as_ref().unwrap_or(&none),
+            })
+            .collect();
+        self.units = units::from_containers(&all, &self.units);
+        let running = |o: &Operation| o.state == OperationState::Running;
+        if self.around.operations.borrow().iter().any(running) {
+            return;
+        }
+        self.ask_the_silent();
+        self.set_gate();
+    }
+
+    /// A unit of ours that runs and of which nothing is known is asked whether it answers.
+    fn ask_the_silent(&mut self) {
+        let silent = |u: &&Unit| u.owner == OWNER && u.state == UnitState::Loading;
+        for unit in self.units.iter().filter(silent) {
+            let (Some(endpoint), Some(name), Some(launch)) = (&unit.endpoint, &unit.served_name, &unit.launch)
+            else {
+                continue;
+            };
+            if !self.asking.insert(launch.to_string()) {
+                continue;
+            }
+            let engine = self.around.engine.at(endpoint);
+            let (id, name, launch) = (unit.id.clone(), name.clone(), launch.clone());
+            let (asks, stop) = (self.asks.clone(), self.around.tasks.token().clone());
+            self.around.tasks.spawn("ask a unit", async move {
+                let answer = tokio::select! {
+                    () = stop.cancelled() => return,
+                    answer = engine.serves(&name) => answer,
+                };
+                let told = match answer {
+                    Ok(()) => Ask::Ready { unit: id, launch, at: clock::now() },
+                    Err(error) => {
+                        tracing::debug!(unit = %id, %error, "a running unit does not answer yet");
+                        Ask::Silent { launch }
+                    }
+                };
+                if asks.send(told).await.is_err() {
+                    tracing::debug!("the watcher of units has ended");
+                }
+            });
+        }
+    }
+
+    /// Requests go to the unit that answered last.
+    fn set_gate(&self) {
+        let serving = self
+            .units
+            .iter()
+            .filter(|u| u.owner == OWNER && u.ready_at.is_some())
+            .filter(|u| matches!(u.state, UnitState::Ready | UnitState::Unknown))
+            .max_by_key(|u| u.ready_at);
+        self.around.gate.set(
+            serving
+                .and_then(|u| {
+                    let (served_name, base_url) = (u.served_name.clone()?, u.endpoint.clone()?);
+                    Some(Route::Serving(Upstream { served_name, base_url }))
+                })
+                .unwrap_or(Route::NoModel),
+        );
+    }
+}
+
+/// What the poll shows of a node's containers.
+fn shown(node: &Node) -> BTreeSet<(String, String)> {
+    node.containers.iter().map(|c| (c.id.clone(), c.state.clone())).collect()
+}
+
+/// The containers of a node; `None` when it does not answer.
+async fn inspect(nodes: &Nodes, id: &NodeId) -> Option<Vec<ContainerFacts>> {
+    let link = nodes.link(id)?;
+    match link.run(&units::command(), Limits::within(LOOK)).await {
+        Outcome::Exited { status: 0, stdout, .. } => {
+            let (containers, warnings) = units::read(&stdout);
+            for warning in warnings {
+                tracing::warn!(node = %id, ?warning, "a container cannot be read");
+            }
+            Some(containers)
+        }
+        Outcome::Exited { stderr, .. } => {
+            // Docker is down or denied: that says nothing about what runs.
+            tracing::debug!(node = %id, ?stderr, "docker did not list its containers");
+            None
+        }
+        Outcome::TimedOut | Outcome::Lost { .. } | Outcome::Refused(_) => None,
+    }
+}
