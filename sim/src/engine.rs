@@ -52,8 +52,8 @@ use self::{
 
 /// How often a serving engine looks whether it is to die.
 const WATCH: Duration = Duration::from_millis(100);
-/// How long answers that run may go on after SIGTERM.
-const GRACE: Duration = Duration::from_secs(3);
+/// Seconds that answers may go on after SIGTERM, and their least however fast time runs.
+const GRACE: (f64, Duration) = (10.0, Duration::from_millis(300));
 
 /// Runs `vllm` with `argv` (without the program's name) until it ends, and gives its exit code.
 ///
@@ -109,7 +109,8 @@ async fn serve(
         return end;
     }
     log.uvicorn("Shutting down");
-    if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+    let grace = units::at_speed(GRACE.0, host.speed()).max(GRACE.1);
+    if tokio::time::timeout(grace, &mut serving).await.is_err() {
         dead.cancel();
     }
     for line in [
@@ -162,7 +163,7 @@ async fn watch(loaded: &Loaded, host: &dyn EngineHost) -> Result<(), Failure> {
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = lost.cancelled() => return Err(Failure::PeerLost),
+            () = lost.cancelled() => return Err(Failure::PeerLostServing),
             () = tokio::time::sleep(WATCH) => {}
         }
     }

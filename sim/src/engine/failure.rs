@@ -17,9 +17,12 @@ pub(crate) enum Failure {
     /// An exception in the engine while it starts.
     #[error("{0}")]
     Core(String),
-    /// Another rank went away.
+    /// Another rank went away while this one started.
     #[error("another rank of the engine is gone")]
     PeerLost,
+    /// Another rank went away from a serving engine.
+    #[error("another rank of the serving engine is gone")]
+    PeerLostServing,
     /// A fault that was asked for.
     #[error("the engine dies as asked")]
     Injected {
@@ -48,7 +51,14 @@ impl Failure {
                 1
             }
             Self::Core(error) => core_failed(log, rank, error),
-            Self::PeerLost => peer_lost(log, rank),
+            Self::PeerLost => {
+                peer_lost(log, rank);
+                core_failed(log, rank, REMOTE)
+            }
+            Self::PeerLostServing => {
+                peer_lost(log, rank);
+                engine_dead(log, rank)
+            }
             Self::Injected {
                 log: lines,
                 exit_code,
@@ -82,18 +92,23 @@ fn core_failed(log: &Log, rank: u32, error: &str) -> i32 {
     1
 }
 
-fn peer_lost(log: &Log, rank: u32) -> i32 {
+/// What NCCL says of a rank that went away.
+const REMOTE: &str = "torch.distributed.DistBackendError: NCCL error: remote process exited or there was a network error, NCCL version 2.28.9";
+
+fn peer_lost(log: &Log, rank: u32) {
     let who = Speaker::Worker(rank);
     log.raw(&format!(
         "[rank{rank}]:[E ProcessGroupNCCL.cpp:2068] [PG ID 2 PG GUID 3 Rank {rank}] Process group watchdog thread terminated with exception: NCCL error: ncclRemoteError: A call failed possibly due to a network error or a remote process exiting prematurely."
     ));
-    let error = "torch.distributed.DistBackendError: NCCL error: remote process exited or there was a network error, NCCL version 2.28.9";
     log.error(
         who,
         "multiproc_executor.py:871",
         "WorkerProc hit an exception.",
     );
-    log.error(who, "multiproc_executor.py:871", error);
+    log.error(who, "multiproc_executor.py:871", REMOTE);
+}
+
+fn engine_dead(log: &Log, rank: u32) -> i32 {
     if rank == 0 {
         log.error(
             Speaker::Core,

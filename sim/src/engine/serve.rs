@@ -140,6 +140,7 @@ fn router(server: Arc<Server>, pooling: bool) -> Router {
         Router::new()
             .route("/v1/chat/completions", post(completions::chat))
             .route("/v1/completions", post(completions::text))
+            .route_layer(middleware::from_fn(json_only))
     };
     common
         .merge(tasks)
@@ -230,6 +231,23 @@ async fn guard(State(server): State<Arc<Server>>, request: Request, next: Next) 
         Json(json!({ "error": "Unauthorized" })),
     )
         .into_response()
+}
+
+/// vLLM reads a body only if it is called JSON.
+async fn json_only(request: Request, next: Next) -> Response {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let name = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    if request.method() != Method::POST || name.eq_ignore_ascii_case("application/json") {
+        return next.run(request).await;
+    }
+    let text = "Unsupported Media Type: Only 'application/json' is allowed";
+    wire::ApiError::invalid(text.to_owned()).into_response()
 }
 
 /// uvicorn's line for each request.

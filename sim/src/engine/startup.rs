@@ -114,8 +114,8 @@ fn refuse_config_file(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Binds the port without listening: connections are refused until the engine is up, yet a port in use
-/// ends the start at once.
+/// Binds the port without listening: connections are refused until the engine is up, yet a port that
+/// somebody listens on ends the start at once (Linux allows the address to be shared only before that).
 fn bind(host: &dyn EngineHost, settings: &Settings) -> Result<TcpSocket, Failure> {
     let door = &settings.door;
     let unknown = || api("socket.gaierror: [Errno -2] Name or service not known");
@@ -126,7 +126,6 @@ fn bind(host: &dyn EngineHost, settings: &Settings) -> Result<TcpSocket, Failure
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     };
     let socket = socket.map_err(|error| os_error(&error))?;
-    in_use(address).map_err(|error| os_error(&error))?;
     socket
         .set_reuseaddr(true)
         .map_err(|error| os_error(&error))?;
@@ -142,11 +141,6 @@ fn own_address(host: &dyn EngineHost, asked: IpAddr) -> Result<IpAddr, Failure> 
         Some(address) if asked.is_loopback() || host.owns(asked) => Ok(address),
         _ => Err(api("OSError: [Errno 99] Cannot assign requested address")),
     }
-}
-
-/// Fails if something listens on `address`; a port that is only bound is found when we listen.
-fn in_use(address: SocketAddr) -> io::Result<()> {
-    std::net::TcpListener::bind(address).map(drop)
 }
 
 /// `error` as Python's `OSError`.

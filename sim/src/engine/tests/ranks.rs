@@ -112,3 +112,23 @@ async fn a_head_can_only_listen_on_its_own_address() {
         head.text()
     );
 }
+
+#[tokio::test]
+async fn a_worker_that_cannot_load_fails_the_heads_start() {
+    let (head, worker, master) = pair();
+    std::fs::remove_file(worker.folder().join("model-00001-of-00002.safetensors")).unwrap();
+    let (head_line, worker_line) = (line(0, master), line(1, master));
+    let codes = tokio::join!(head.run(&head_line), worker.run(&worker_line));
+    assert_eq!(codes, (1, 1));
+    assert!(
+        worker
+            .text()
+            .contains("were not initialized from checkpoint: {'a'}")
+    );
+    assert!(
+        head.text().contains("Engine core initialization failed"),
+        "{}",
+        head.text()
+    );
+    assert!(!head.text().contains("startup complete"));
+}

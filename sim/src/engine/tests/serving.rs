@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::engine::{host::EngineFault, testing::TestHost};
+use crate::engine::{Stage, host::EngineFault, testing::TestHost};
 
 /// Runs an engine while `client` talks to it, then stops it.
 async fn with_engine(host: &TestHost, line: &str, client: impl Future<Output = ()>) {
@@ -265,15 +265,41 @@ async fn a_client_that_leaves_ends_its_request() {
 async fn sigterm_breaks_off_answers_that_do_not_end() {
     let host = TestHost::new();
     let node = host.node;
-    with_engine(&host, "serve org/tiny --served-model-name main", async {
+    let client = async {
+        host.wait_for("Uvicorn running on").await;
         host.set_fault(EngineFault::Hang {
-            stage: crate::engine::Stage::Ready,
+            stage: Stage::Ready,
         });
-        let stream = open(node, &format!("POST {CHAT}"), &chat("hi").to_string()).await;
-        drop(stream);
+        let mut request = chat("hi");
+        request["stream"] = json!(true);
+        let mut stream = open(node, &format!("POST {CHAT}"), &request.to_string()).await;
+        // The role comes before the engine is asked for a token.
+        let mut some = [0; 64];
+        stream.read_exact(&mut some).await.unwrap();
+        host.stop.cancel();
+        let mut rest = String::new();
+        let end = stream.read_to_string(&mut rest).await;
+        assert!(!rest.contains("[DONE]"), "{end:?}: {rest}");
+    };
+    let (code, ()) = tokio::join!(host.run("serve org/tiny --served-model-name main"), client);
+    assert_eq!(code, 0);
+    assert!(host.text().contains("Application shutdown complete."));
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_called_json_is_refused() {
+    let host = TestHost::new();
+    let node = host.node;
+    with_engine(&host, "serve org/tiny", async move {
+        let head = "POST /v1/completions HTTP/1.1\r\nContent-Type: text/plain\r\nX-Rest:";
+        let (status, text) = ask(node, head, "{}").await;
+        assert_eq!(status, 400);
+        assert!(
+            text.contains("Only 'application/json' is allowed"),
+            "{text}"
+        );
     })
     .await;
-    assert!(host.text().contains("Application shutdown complete."));
 }
 
 #[tokio::test]

@@ -73,12 +73,10 @@ async fn memory_is_held_by_a_named_process_and_given_back() {
 
 #[tokio::test]
 async fn sigterm_while_loading_ends_it_at_once() {
-    let mut host = TestHost::new();
-    host.speed = 0.001;
+    let host = TestHost::new();
     host.set_fault(EngineFault::Hang {
         stage: Stage::LoadingWeights,
     });
-    host.speed = 2000.0;
     let stop = async {
         host.wait_for("Starting to load model").await;
         host.stop.cancel();
