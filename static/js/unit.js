@@ -26,7 +26,7 @@ export function unitCards(world) {
   const foreign = world.units.filter((u) => u.owner !== OURS);
   return [
     ...(ours.length > 0 ? ours.map((unit) => unitCard(unit, world)) : [nothing(world)]),
-    foreign.length > 0 && h('section.card.flat', { 'data-key': 'foreign' }, h('h3', null, 'Started by others'),
+    foreign.length > 0 && h('section.card.flat', { 'data-key': 'foreign' }, h('h2', null, 'Started by others'),
       h('p.dim', null, 'Shown, and never touched: stop them where they were started.'),
       h('ul.plain', null, foreign.map(foreignRow))),
   ];
@@ -36,7 +36,7 @@ export function unitCards(world) {
 function nothing(world) {
   const operation = world.operations.find((o) => o.state === 'running');
   return h('section.card', { 'data-key': 'nothing' },
-    h('header', null, h('h3', null, operation ? 'No model answers yet' : 'No model is running')),
+    h('header', null, h('h2', null, operation ? 'No model answers yet' : 'No model is running')),
     h('p', null, operation ? 'An operation is under way; clients get 503 with Retry-After until the model has answered.'
       : 'Clients get 503 until one is loaded. Pick a model: a preview shows what would happen before anything does.'),
     !operation && h('p', null, h('a.button', { href: '#/models' }, 'Choose a model')));
@@ -47,7 +47,7 @@ function unitCard(unit, world) {
   const [tone, word] = STATES[unit.state] ?? ['off', words(unit.state)];
   const proxy = world.proxy;
   return h('section.card.unit', { 'data-key': `unit ${unit.id}`, 'aria-label': `Unit ${unit.id}` },
-    h('header', null, h('h3', null, unit.served_name ?? unit.repo ?? unit.id), state(tone, word),
+    h('header', null, h('h2', null, unit.served_name ?? unit.repo ?? unit.id), state(tone, word),
       h('span.dim.end', null, unit.ready_at ? ['up ', since(unit.ready_at)] : unit.started_at ? ['since ', since(unit.started_at)] : '')),
     unit.message && h('p.note', null, unit.message),
     h('div.split', null,
@@ -76,7 +76,7 @@ function endpoint(unit) {
   const base = new URL('v1', location.href.split('#')[0]).href;
   const model = unit.served_name ?? '';
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] });
-  return h('div.endpoint', null, h('h4', null, 'For clients'),
+  return h('div.endpoint', null, h('h3', null, 'For clients'),
     copyRow('Base URL', base),
     model && copyRow('Model', model),
     model && copyRow('curl', `curl ${base}/chat/completions -H 'content-type: application/json' -d '${body}'`),
