@@ -2,10 +2,14 @@
 //!
 //! `now`, randomness and the world come in as arguments; what comes out is data that the daemon acts on.
 
+pub mod advice;
 pub mod catalog;
 pub mod fit;
+pub mod health;
 pub mod inventory;
 pub mod launch;
 pub mod plan;
+pub mod recover;
 pub mod shell;
+pub mod stage;
 pub mod units;

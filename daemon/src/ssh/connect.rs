@@ -45,7 +45,10 @@ pub struct Stages {
 
 impl Stages {
     pub fn begin() -> Self {
-        Self { passed: Vec::with_capacity(4), last: Instant::now() }
+        Self {
+            passed: Vec::with_capacity(4),
+            last: Instant::now(),
+        }
     }
 
     /// Time since the last stage was passed.
@@ -72,12 +75,20 @@ pub struct Failure {
 
 impl Failure {
     fn new(stage: Stage, cause: LinkCause, detail: impl Into<Option<String>>) -> Self {
-        Self { stage, cause, detail: detail.into(), shown: None }
+        Self {
+            stage,
+            cause,
+            detail: detail.into(),
+            shown: None,
+        }
     }
 
     /// The end of a connection that stood.
     pub(super) fn lost(reason: String, shown: Option<Shown>) -> Self {
-        Self { shown, ..Self::new(Stage::Auth, LinkCause::Lost, reason) }
+        Self {
+            shown,
+            ..Self::new(Stage::Auth, LinkCause::Lost, reason)
+        }
     }
 }
 
@@ -100,12 +111,18 @@ pub(super) async fn connect(
     stages.pass(Stage::Name, listed(&addresses));
     let stream = reach(&addresses, means.options).await?;
     stages.pass(Stage::Tcp, format!("port {} answers", endpoint.port));
-    let (client, traces) =
-        Client::new(endpoint.clone(), Arc::clone(means.host_keys), means.policy);
+    let (client, traces) = Client::new(endpoint.clone(), Arc::clone(means.host_keys), means.policy);
     let handle = shake_hands(endpoint, &means, stream, client, &traces).await?;
-    let fingerprint = traces.shown().and_then(|s| s.describe()).map(|k| k.fingerprint.to_string());
+    let fingerprint = traces
+        .shown()
+        .and_then(|s| s.describe())
+        .map(|k| k.fingerprint.to_string());
     stages.pass(Stage::HostKey, fingerprint.unwrap_or_default());
-    let mut session = Session { handle, shown: traces.shown(), ending: traces.ending };
+    let mut session = Session {
+        handle,
+        shown: traces.shown(),
+        ending: traces.ending,
+    };
     log_in(endpoint, &means, &mut session).await?;
     stages.pass(Stage::Auth, format!("logged in as {}", endpoint.user));
     Ok(session)
@@ -117,7 +134,11 @@ async fn resolve(endpoint: &Endpoint, options: &Options) -> Result<Vec<SocketAdd
     match timeout(options.connect_timeout, lookup).await {
         Ok(Ok(found)) => {
             let addresses: Vec<SocketAddr> = found.take(4).collect();
-            if addresses.is_empty() { Err(failed("no address".to_owned())) } else { Ok(addresses) }
+            if addresses.is_empty() {
+                Err(failed("no address".to_owned()))
+            } else {
+                Ok(addresses)
+            }
         }
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed("the name server does not answer".to_owned())),
@@ -147,7 +168,9 @@ async fn dial(address: SocketAddr, options: &Options) -> Result<TcpStream, Failu
         Ok(Err(error)) => return Err(tcp_failure(&error)),
         Err(_) => return Err(Failure::new(Stage::Tcp, LinkCause::TimedOut, None)),
     };
-    stream.set_nodelay(true).map_err(|error| tcp_failure(&error))?;
+    stream
+        .set_nodelay(true)
+        .map_err(|error| tcp_failure(&error))?;
     // A peer that stops acknowledging is given up by the kernel, even while a write is stuck.
     let patience = u32::try_from(options.keepalive.as_millis().saturating_mul(3)).unwrap_or(30_000);
     rustix::net::sockopt::set_tcp_user_timeout(&stream, patience)
@@ -155,8 +178,13 @@ async fn dial(address: SocketAddr, options: &Options) -> Result<TcpStream, Failu
     // An SSH server speaks first; one that is silent is frozen, one that closes has turned us away.
     match timeout(options.banner_timeout, stream.peek(&mut [0])).await {
         Ok(Ok(0)) => {
-            let detail = "the node closed the connection before SSH began: too many log-ins, or a ban";
-            Err(Failure::new(Stage::Tcp, LinkCause::Protocol, detail.to_owned()))
+            let detail =
+                "the node closed the connection before SSH began: too many log-ins, or a ban";
+            Err(Failure::new(
+                Stage::Tcp,
+                LinkCause::Protocol,
+                detail.to_owned(),
+            ))
         }
         Ok(Ok(_)) => Ok(stream),
         Ok(Err(error)) => Err(tcp_failure(&error)),
@@ -191,7 +219,10 @@ async fn shake_hands(
         Ok(Err(error)) => (LinkCause::Protocol, Some(error.to_string())),
         Err(_) => (LinkCause::NoBanner, None),
     };
-    Err(Failure { shown: traces.shown(), ..Failure::new(Stage::HostKey, cause, detail) })
+    Err(Failure {
+        shown: traces.shown(),
+        ..Failure::new(Stage::HostKey, cause, detail)
+    })
 }
 
 fn refused_key(shown: Option<&Shown>) -> LinkCause {
@@ -216,7 +247,10 @@ async fn log_in(
         Err(_) => (LinkCause::NoBanner, None),
     };
     let shown = session.shown.clone();
-    Err(Failure { shown, ..Failure::new(Stage::Auth, cause, detail) })
+    Err(Failure {
+        shown,
+        ..Failure::new(Stage::Auth, cause, detail)
+    })
 }
 
 fn config(endpoint: &Endpoint, means: &Means<'_>) -> client::Config {
@@ -240,8 +274,12 @@ fn key_types(accepted: Vec<Algorithm>) -> Vec<Algorithm> {
     types.retain(|kind| matches!(kind, Algorithm::Ed25519 | Algorithm::Ecdsa { .. }));
     types.push(Algorithm::Ed25519);
     types.extend(
-        [EcdsaCurve::NistP256, EcdsaCurve::NistP384, EcdsaCurve::NistP521]
-            .map(|curve| Algorithm::Ecdsa { curve }),
+        [
+            EcdsaCurve::NistP256,
+            EcdsaCurve::NistP384,
+            EcdsaCurve::NistP521,
+        ]
+        .map(|curve| Algorithm::Ecdsa { curve }),
     );
     let mut seen = Vec::with_capacity(types.len());
     for kind in types {

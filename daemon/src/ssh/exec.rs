@@ -74,7 +74,11 @@ impl Rendered {
     pub(super) fn new(remote: &Remote) -> Self {
         let nonce = Nonce::new(rand::random());
         let text = remote.render(&nonce);
-        Self { nonce, text, limited: remote.timeout_seconds() > 0 }
+        Self {
+            nonce,
+            text,
+            limited: remote.timeout_seconds() > 0,
+        }
     }
 }
 
@@ -88,7 +92,10 @@ async fn open(session: &Session, deadline: Instant) -> Result<Channel<Msg>, Link
 }
 
 async fn begin(channel: &Channel<Msg>, text: String) -> Result<(), russh::Error> {
-    #[expect(clippy::disallowed_methods, reason = "this is the one sink, and EXEC is constant")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one sink, and EXEC is constant"
+    )]
     channel.exec(false, EXEC).await?;
     channel.data_bytes(text).await?;
     channel.eof().await
@@ -133,9 +140,15 @@ fn conclude(
         Some(TIMED_OUT) if limited => Outcome::TimedOut,
         Some(status) => capture.exited(status),
         None if stopped && answered => Outcome::TimedOut,
-        None if session.ending.has_come() => Outcome::Lost { cause: session.ending.reason() },
-        None if stopped => Outcome::Lost { cause: "the node did not answer in time".to_owned() },
-        None => Outcome::Lost { cause: capture.complaint() },
+        None if session.ending.has_come() => Outcome::Lost {
+            cause: session.ending.reason(),
+        },
+        None if stopped => Outcome::Lost {
+            cause: "the node did not answer in time".to_owned(),
+        },
+        None => Outcome::Lost {
+            cause: capture.complaint(),
+        },
     }
 }
 
@@ -148,7 +161,9 @@ pub(super) async fn follow(
     cancel: CancellationToken,
 ) {
     let begun = async {
-        let channel = open(&session, Instant::now() + Duration::from_secs(15)).await.ok()?;
+        let channel = open(&session, Instant::now() + Duration::from_secs(15))
+            .await
+            .ok()?;
         begin(&channel, command.text).await.ok()?;
         Some(channel)
     };

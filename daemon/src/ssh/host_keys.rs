@@ -74,7 +74,12 @@ impl HostKeys {
         let text = match fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(KnownHostsError::Read { path: path.to_owned(), source }),
+            Err(source) => {
+                return Err(KnownHostsError::Read {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
         };
         Ok(Self {
             path: path.to_owned(),
@@ -91,7 +96,9 @@ impl HostKeys {
     /// The types of the keys accepted for `host:port`, for asking the node for one of these first.
     pub fn algorithms(&self, host: &str, port: u16) -> Vec<Algorithm> {
         let address = address(host, port);
-        matching(&self.lines(), &address).map(|entry| entry.key.algorithm()).collect()
+        matching(&self.lines(), &address)
+            .map(|entry| entry.key.algorithm())
+            .collect()
     }
 
     /// Accepts `key` as the one key of `host:port` and writes the file before it counts.
@@ -129,11 +136,19 @@ impl HostKeys {
         address: &str,
         key: &PublicKey,
     ) -> Result<(), KnownHostsError> {
-        let mut next: Vec<Line> = lines.iter().filter_map(|line| line.without(address)).collect();
+        let mut next: Vec<Line> = lines
+            .iter()
+            .filter_map(|line| line.without(address))
+            .collect();
         next.push(Line::new(address, key));
-        let text: String = next.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
-        write_atomically(&self.path, &text)
-            .map_err(|source| KnownHostsError::Write { path: self.path.clone(), source })?;
+        let text: String = next
+            .iter()
+            .flat_map(|line| [line.text.as_str(), "\n"])
+            .collect();
+        write_atomically(&self.path, &text).map_err(|source| KnownHostsError::Write {
+            path: self.path.clone(),
+            source,
+        })?;
         *lines = next;
         self.revision.send_modify(|revision| *revision += 1);
         Ok(())
@@ -142,7 +157,10 @@ impl HostKeys {
 
 impl Line {
     fn read(text: &str) -> Self {
-        Self { text: text.to_owned(), entry: Entry::read(text) }
+        Self {
+            text: text.to_owned(),
+            entry: Entry::read(text),
+        }
     }
 
     fn new(address: &str, key: &PublicKey) -> Self {
@@ -152,12 +170,18 @@ impl Line {
 
     /// This line without `address`; `None` when nothing is left. A revocation stays.
     fn without(&self, address: &str) -> Option<Self> {
-        let Some(entry) = &self.entry else { return Some(self.clone()) };
+        let Some(entry) = &self.entry else {
+            return Some(self.clone());
+        };
         if entry.revoked || !entry.hosts.iter().any(|host| host == address) {
             return Some(self.clone());
         }
-        let rest: Vec<&str> =
-            entry.hosts.iter().map(String::as_str).filter(|host| *host != address).collect();
+        let rest: Vec<&str> = entry
+            .hosts
+            .iter()
+            .map(String::as_str)
+            .filter(|host| *host != address)
+            .collect();
         (!rest.is_empty()).then(|| Self::new(&rest.join(","), &entry.key))
     }
 }
@@ -184,19 +208,32 @@ impl Entry {
             .iter()
             .filter_map(|host| host.strip_prefix('!'))
             .any(|pattern| glob(pattern.as_bytes(), address.as_bytes()));
-        !refused && self.hosts.iter().any(|host| glob(host.as_bytes(), address.as_bytes()))
+        !refused
+            && self
+                .hosts
+                .iter()
+                .any(|host| glob(host.as_bytes(), address.as_bytes()))
     }
 }
 
 fn matching<'a>(lines: &'a [Line], address: &'a str) -> impl Iterator<Item = &'a Entry> {
-    lines.iter().filter_map(|line| line.entry.as_ref()).filter(|entry| entry.matches(address))
+    lines
+        .iter()
+        .filter_map(|line| line.entry.as_ref())
+        .filter(|entry| entry.matches(address))
 }
 
 fn check(lines: &[Line], address: &str, key: &PublicKey) -> Shown {
     let same = |entry: &&Entry| entry.key.key_data() == key.key_data();
-    let revoked = matching(lines, address).filter(same).any(|entry| entry.revoked);
-    let mut accepted = matching(lines, address).filter(|entry| !entry.revoked).peekable();
-    let first = accepted.peek().and_then(|entry| fingerprint(&entry.key).ok());
+    let revoked = matching(lines, address)
+        .filter(same)
+        .any(|entry| entry.revoked);
+    let mut accepted = matching(lines, address)
+        .filter(|entry| !entry.revoked)
+        .peekable();
+    let first = accepted
+        .peek()
+        .and_then(|entry| fingerprint(&entry.key).ok());
     let known = first.is_some();
     let state = match (revoked, accepted.any(|entry| same(&entry)), known) {
         (true, ..) | (false, false, true) => HostKeyState::Changed,
@@ -204,13 +241,21 @@ fn check(lines: &[Line], address: &str, key: &PublicKey) -> Shown {
         (false, false, false) => HostKeyState::Unknown,
     };
     let accepted = first.filter(|_| state == HostKeyState::Changed);
-    Shown { key: key.clone(), state, accepted }
+    Shown {
+        key: key.clone(),
+        state,
+        accepted,
+    }
 }
 
 /// A host and port as `known_hosts` writes them.
 fn address(host: &str, port: u16) -> String {
     let host = host.to_ascii_lowercase();
-    if port == 22 { host } else { format!("[{host}]:{port}") }
+    if port == 22 {
+        host
+    } else {
+        format!("[{host}]:{port}")
+    }
 }
 
 fn bare(key: &PublicKey) -> String {

@@ -20,7 +20,10 @@ pub enum KeyError {
     #[error("cannot write the SSH key {path}")]
     Write { path: PathBuf, source: io::Error },
     #[error("{path} is not an OpenSSH private key")]
-    Format { path: PathBuf, source: ssh_key::Error },
+    Format {
+        path: PathBuf,
+        source: ssh_key::Error,
+    },
     #[error("the SSH key {path} has a passphrase; the daemon needs one without")]
     Encrypted { path: PathBuf },
     #[error("the SSH key {path} is of type {algorithm}; ed25519 and ecdsa are supported")]
@@ -42,9 +45,17 @@ pub fn load_or_create(path: &Path) -> Result<ClientKey, KeyError> {
     let private = match fs::read_to_string(path) {
         Ok(text) => parse(path, &text)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
-        Err(source) => return Err(KeyError::Read { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(KeyError::Read {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
-    let format = |source| KeyError::Format { path: path.to_owned(), source };
+    let format = |source| KeyError::Format {
+        path: path.to_owned(),
+        source,
+    };
     Ok(ClientKey {
         public_line: private.public_key().to_openssh().map_err(format)?,
         fingerprint: fingerprint(private.public_key())?,
@@ -87,18 +98,26 @@ fn parse(path: &Path, text: &str) -> Result<PrivateKey, KeyError> {
     }
     match key.algorithm() {
         Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok(key),
-        other => Err(KeyError::Unsupported { path, algorithm: other.to_string() }),
+        other => Err(KeyError::Unsupported {
+            path,
+            algorithm: other.to_string(),
+        }),
     }
 }
 
 fn create(path: &Path) -> Result<PrivateKey, KeyError> {
     let pair = Ed25519Keypair::from_seed(&rand::random());
-    let format = |source| KeyError::Format { path: path.to_owned(), source };
+    let format = |source| KeyError::Format {
+        path: path.to_owned(),
+        source,
+    };
     let key = PrivateKey::new(KeypairData::Ed25519(pair), "spark-control").map_err(format)?;
     let private = key.to_openssh(LineEnding::LF).map_err(format)?;
     let public = key.public_key().to_openssh().map_err(format)?;
-    write(path, &private, &public)
-        .map_err(|source| KeyError::Write { path: path.to_owned(), source })?;
+    write(path, &private, &public).map_err(|source| KeyError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
     tracing::info!(path = %path.display(), "made an SSH key for the nodes");
     Ok(key)
 }
@@ -111,7 +130,11 @@ fn write(path: &Path, private: &str, public: &str) -> io::Result<()> {
     public_path.push(".pub");
     fs::write(public_path, format!("{public}\n"))?;
     // `create_new`: a key that somebody else made meanwhile is never overwritten.
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(private.as_bytes())?;
     file.sync_all()
 }
@@ -131,7 +154,10 @@ mod tests {
         assert_eq!(made, read);
         assert!(made.public_key.starts_with("ssh-ed25519 AAAA"));
         assert!(made.public_key.ends_with(" spark-control"));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let public = fs::read_to_string(folder.path().join("ssh/id_ed25519.pub")).unwrap();
         assert_eq!(public.trim_end(), made.public_key);
     }
@@ -141,7 +167,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("id");
         fs::write(&path, "not a key").unwrap();
-        assert!(matches!(load_or_create(&path), Err(KeyError::Format { .. })));
+        assert!(matches!(
+            load_or_create(&path),
+            Err(KeyError::Format { .. })
+        ));
         assert_eq!(fs::read_to_string(&path).unwrap(), "not a key");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use spark_core::shell::Remote;
-use spark_ipc::id::Fingerprint;
+use spark_ipc::id::{Fingerprint, InvalidId};
 use spark_ipc::model::node::{self, LinkCause, LinkState};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -64,6 +64,8 @@ pub enum TrustError {
     NothingShown,
     #[error("the node shows another key, {0}")]
     OtherKey(Fingerprint),
+    #[error("the fingerprint of the key has an unexpected form")]
+    Form(#[from] InvalidId),
     #[error("the host key cannot be kept")]
     Store(#[from] KnownHostsError),
 }
@@ -81,7 +83,9 @@ pub struct Credentials {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("key", &self.key.describe()).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("key", &self.key.describe())
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,7 +139,10 @@ impl Link {
             stop.run_until_cancelled(keeping).await;
         });
         let guard = inner.stop.clone().drop_guard();
-        Self { inner, _stop: guard }
+        Self {
+            inner,
+            _stop: guard,
+        }
     }
 
     /// The state of the connection, as it changes.
@@ -151,12 +158,15 @@ impl Link {
     /// Accepts the host key that the node showed last, if its fingerprint is exactly `wanted`.
     pub fn trust(&self, wanted: &Fingerprint) -> Result<(), TrustError> {
         let shown = self.inner.shown().ok_or(TrustError::NothingShown)?;
-        let found = fingerprint(&shown.key).map_err(|_| TrustError::NothingShown)?;
+        let found = fingerprint(&shown.key)?;
         if found != *wanted {
             return Err(TrustError::OtherKey(found));
         }
         let Endpoint { host, port, .. } = &self.inner.endpoint;
-        self.inner.credentials.host_keys.accept(host, *port, &shown.key)?;
+        self.inner
+            .credentials
+            .host_keys
+            .accept(host, *port, &shown.key)?;
         Ok(())
     }
 
@@ -194,7 +204,8 @@ impl Inner {
         let mut pause = self.options.first_pause;
         loop {
             let mut accepted = self.credentials.host_keys.changes();
-            self.status.send_modify(|link| *link = connecting(Some(link)));
+            self.status
+                .send_modify(|link| *link = connecting(Some(link)));
             match self.connect(&mut Stages::begin()).await {
                 Ok(session) => {
                     pause = self.options.first_pause;
@@ -253,7 +264,11 @@ impl Inner {
         session.ending.wait().await;
         self.session.send_replace(None);
         let failure = Failure::lost(session.ending.reason(), session.shown.clone());
-        self.publish(&failure, LinkState::BackingOff, Some(self.options.first_pause));
+        self.publish(
+            &failure,
+            LinkState::BackingOff,
+            Some(self.options.first_pause),
+        );
     }
 
     fn publish(&self, failure: &Failure, state: LinkState, retry: Option<Duration>) {
@@ -275,7 +290,11 @@ impl Inner {
 
     /// Pauses, at most `pause`. A log-in that was refused pauses longer, lest the node bans us.
     async fn rest(&self, cause: LinkCause, pause: Duration) {
-        let least = if cause == LinkCause::Auth { self.options.first_pause * 10 } else { pause };
+        let least = if cause == LinkCause::Auth {
+            self.options.first_pause * 10
+        } else {
+            pause
+        };
         tokio::select! {
             () = tokio::time::sleep(pause.max(least)) => {}
             () = self.wake.notified() => {}
@@ -303,7 +322,7 @@ impl Inner {
         let deadline = Instant::now() + limits.deadline;
         let ready = async {
             let slot = Arc::clone(&self.channels).acquire_owned().await;
-            let slot = slot.map_err(|_| LinkCause::Lost)?;
+            let slot = slot.map_err(|_closed| LinkCause::Lost)?;
             Ok((slot, self.session().await?))
         };
         let (slot, session) = match timeout_at(deadline, ready).await {
@@ -311,7 +330,10 @@ impl Inner {
             Ok(Err(cause)) => return Outcome::Refused(cause),
             Err(_) => return Outcome::Refused(LinkCause::TimedOut),
         };
-        let limits = Limits { deadline: deadline - Instant::now(), ..limits };
+        let limits = Limits {
+            deadline: deadline - Instant::now(),
+            ..limits
+        };
         // A task of its own, so that a caller who goes away does not leave the command running.
         let cancel = self.stop.child_token();
         let _guard = cancel.clone().drop_guard();
@@ -321,14 +343,20 @@ impl Inner {
             drop(sender.send(running.await));
             drop(slot);
         });
-        outcome.await.unwrap_or_else(|_| Outcome::Lost { cause: "the daemon is shutting down".to_owned() })
+        outcome.await.unwrap_or_else(|_| Outcome::Lost {
+            cause: "the daemon is shutting down".to_owned(),
+        })
     }
 
     async fn follow(&self, remote: &Remote) -> Result<Lines, LinkCause> {
-        let no_room = |_| LinkCause::Protocol;
+        let no_room = |_full| LinkCause::Protocol;
         // Both permits live as long as the command.
-        let follower = Arc::clone(&self.followers).try_acquire_owned().map_err(no_room)?;
-        let channel = Arc::clone(&self.channels).try_acquire_owned().map_err(no_room)?;
+        let follower = Arc::clone(&self.followers)
+            .try_acquire_owned()
+            .map_err(no_room)?;
+        let channel = Arc::clone(&self.channels)
+            .try_acquire_owned()
+            .map_err(no_room)?;
         let session = self.session().await?;
         let cancel = self.stop.child_token();
         let guard = cancel.clone().drop_guard();
@@ -342,7 +370,10 @@ impl Inner {
     }
 
     fn shown(&self) -> Option<Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

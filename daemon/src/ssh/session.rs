@@ -22,7 +22,9 @@ pub(super) struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("ending", &self.ending).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
     }
 }
 
@@ -46,7 +48,9 @@ impl Ending {
     /// What the library or the node said; a general word when neither did.
     pub(super) fn reason(&self) -> String {
         let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        reason.clone().unwrap_or_else(|| "the connection was closed".to_owned())
+        reason
+            .clone()
+            .unwrap_or_else(|| "the connection was closed".to_owned())
     }
 }
 
@@ -71,7 +75,10 @@ pub(super) struct Traces {
 
 impl Traces {
     pub(super) fn shown(&self) -> Option<Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -85,11 +92,24 @@ impl Client {
         let reason = Arc::new(Mutex::new(None));
         let shown = Arc::new(Mutex::new(None));
         let traces = Traces {
-            ending: Ending { ended: ended.clone(), reason: Arc::clone(&reason) },
+            ending: Ending {
+                ended: ended.clone(),
+                reason: Arc::clone(&reason),
+            },
             shown: Arc::clone(&shown),
         };
         let guard = ended.drop_guard();
-        (Self { endpoint, host_keys, policy, shown, reason, _ended: guard }, traces)
+        (
+            Self {
+                endpoint,
+                host_keys,
+                policy,
+                shown,
+                reason,
+                _ended: guard,
+            },
+            traces,
+        )
     }
 }
 
@@ -121,7 +141,9 @@ impl client::Handler for Client {
         reason: DisconnectReason<russh::Error>,
     ) -> Result<(), russh::Error> {
         let text = match reason {
-            DisconnectReason::ReceivedDisconnect(info) => format!("the node said: {}", info.message),
+            DisconnectReason::ReceivedDisconnect(info) => {
+                format!("the node said: {}", info.message)
+            }
             DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
                 "the node stopped answering".to_owned()
             }
@@ -138,7 +160,11 @@ pub(super) fn words(
     endpoint: &Endpoint,
     detail: Option<&str>,
 ) -> (String, String) {
-    let place = Place { host: &endpoint.host, port: endpoint.port, user: &endpoint.user };
+    let place = Place {
+        host: &endpoint.host,
+        port: endpoint.port,
+        user: &endpoint.user,
+    };
     let explained = explain(cause, place);
     let message = match detail {
         Some(detail) => format!("{} ({})", explained.message, clean_line(detail, 200)),

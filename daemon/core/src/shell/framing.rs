@@ -64,6 +64,11 @@ impl Framing {
         }
     }
 
+    /// Whether the command's output is at a line end that is held back, since the end marker begins with one.
+    pub fn holds_line_end(&self) -> bool {
+        self.state == State::Inside && self.held.first() == Some(&b'\n')
+    }
+
     /// Adds what of `bytes` (and of what was held back) belongs to the command to `out`.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.held.extend_from_slice(bytes);

@@ -75,7 +75,9 @@ impl Capture {
         let said = first_line(&self.stderr);
         match (self.framing.begun(), self.shell_status) {
             (false, Some(status)) => {
-                format!("the login shell ended with status {status} before the command began: {said}")
+                format!(
+                    "the login shell ended with status {status} before the command began: {said}"
+                )
             }
             (false, None) => "the channel closed before the command began".to_owned(),
             (true, _) => "the channel closed before the command's end was told".to_owned(),

@@ -20,12 +20,22 @@ pub(super) struct LineFeed {
 
 impl LineFeed {
     pub(super) fn new(events: mpsc::Sender<Followed>) -> Self {
-        Self { out: Splitter::default(), err: Splitter::default(), events, dropped: 0 }
+        Self {
+            out: Splitter::default(),
+            err: Splitter::default(),
+            events,
+            dropped: 0,
+        }
     }
 
     /// Sends the lines that are complete; counts those for which there is no room.
     pub(super) fn flush(&mut self) {
-        let lines: Vec<String> = self.err.lines.drain(..).chain(self.out.lines.drain(..)).collect();
+        let lines: Vec<String> = self
+            .err
+            .lines
+            .drain(..)
+            .chain(self.out.lines.drain(..))
+            .collect();
         for line in lines {
             self.send(line);
         }
@@ -40,7 +50,11 @@ impl LineFeed {
 
     fn send(&mut self, line: String) {
         if self.dropped > 0 {
-            if self.events.try_send(Followed::Dropped(self.dropped)).is_err() {
+            if self
+                .events
+                .try_send(Followed::Dropped(self.dropped))
+                .is_err()
+            {
                 self.dropped += 1;
                 return;
             }
@@ -68,7 +82,8 @@ impl Splitter {
                 self.line_end();
             }
             let room = MAX_LINE.saturating_sub(self.partial.len());
-            self.partial.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            self.partial
+                .extend_from_slice(piece.get(..room).unwrap_or(piece));
         }
     }
 
@@ -85,7 +100,8 @@ impl Splitter {
             return;
         }
         let text = String::from_utf8_lossy(&self.partial);
-        self.lines.push(clean_line(text.trim_end_matches('\r'), MAX_SHOWN));
+        self.lines
+            .push(clean_line(text.trim_end_matches('\r'), MAX_SHOWN));
         self.partial.clear();
     }
 

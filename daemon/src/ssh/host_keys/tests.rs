@@ -2,8 +2,10 @@
 
 use super::*;
 
-const ONE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDw0gqm2baccUQj/7Edtb5q5vTEgqIo+wBroDAN1Gxpi";
-const TWO: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILFEXSuSnplcG+XHZDXItZSJdZjs9gs771a8FnOOwmmD";
+const ONE: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDw0gqm2baccUQj/7Edtb5q5vTEgqIo+wBroDAN1Gxpi";
+const TWO: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILFEXSuSnplcG+XHZDXItZSJdZjs9gs771a8FnOOwmmD";
 
 fn key(line: &str) -> PublicKey {
     PublicKey::from_openssh(line).unwrap()
@@ -15,7 +17,10 @@ fn states(text: &str, host: &str, port: u16) -> (HostKeyState, HostKeyState) {
     let path = folder.path().join("known_hosts");
     fs::write(&path, text).unwrap();
     let keys = HostKeys::load(&path).unwrap();
-    (keys.check(host, port, &key(ONE)).state, keys.check(host, port, &key(TWO)).state)
+    (
+        keys.check(host, port, &key(ONE)).state,
+        keys.check(host, port, &key(TWO)).state,
+    )
 }
 
 #[test]
@@ -25,8 +30,18 @@ fn host_and_port_must_both_fit() {
         (format!("spark {ONE}"), "spark", 22, (Accepted, Changed)),
         (format!("spark {ONE}"), "SPARK", 22, (Accepted, Changed)),
         (format!("spark {ONE}"), "spark", 2222, (Unknown, Unknown)),
-        (format!("[spark]:2222 {ONE}"), "spark", 2222, (Accepted, Changed)),
-        (format!("[spark]:2222 {ONE}"), "spark", 22, (Unknown, Unknown)),
+        (
+            format!("[spark]:2222 {ONE}"),
+            "spark",
+            2222,
+            (Accepted, Changed),
+        ),
+        (
+            format!("[spark]:2222 {ONE}"),
+            "spark",
+            22,
+            (Unknown, Unknown),
+        ),
         (format!("other {ONE}"), "spark", 22, (Unknown, Unknown)),
         (String::new(), "spark", 22, (Unknown, Unknown)),
     ];
@@ -44,10 +59,16 @@ fn the_forms_that_openssh_writes_are_understood() {
         (format!("spark {ONE}\nspark {TWO}"), (Accepted, Accepted)),
         (format!("sp?r* {ONE}"), (Accepted, Changed)),
         (format!("!spark,s* {ONE}"), (Unknown, Unknown)),
-        (format!("@revoked spark {ONE}\nspark {ONE}"), (Changed, Changed)),
+        (
+            format!("@revoked spark {ONE}\nspark {ONE}"),
+            (Changed, Changed),
+        ),
         (format!("@cert-authority spark {ONE}"), (Unknown, Unknown)),
         (format!("|1|aGFzaA==|aGFzaA== {ONE}"), (Unknown, Unknown)),
-        (format!("# spark {ONE}\n\nnonsense\nspark {ONE}"), (Accepted, Changed)),
+        (
+            format!("# spark {ONE}\n\nnonsense\nspark {ONE}"),
+            (Accepted, Changed),
+        ),
         ("spark ssh-ed25519 AAAA".to_owned(), (Unknown, Unknown)),
     ];
     for (text, expected) in cases {
@@ -60,7 +81,11 @@ fn accepting_replaces_the_keys_of_that_host_and_keeps_all_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ssh/known_hosts");
     fs::create_dir(folder.path().join("ssh")).unwrap();
-    fs::write(&path, format!("# mine\nspark,other {ONE}\n[spark]:2222 {ONE}\nodd line\n")).unwrap();
+    fs::write(
+        &path,
+        format!("# mine\nspark,other {ONE}\n[spark]:2222 {ONE}\nodd line\n"),
+    )
+    .unwrap();
     let keys = HostKeys::load(&path).unwrap();
     keys.accept("spark", 22, &key(TWO)).unwrap();
     assert_eq!(
@@ -68,8 +93,14 @@ fn accepting_replaces_the_keys_of_that_host_and_keeps_all_else() {
         format!("# mine\nother {ONE}\n[spark]:2222 {ONE}\nodd line\nspark {TWO}\n")
     );
     let again = HostKeys::load(&path).unwrap();
-    assert_eq!(again.check("spark", 22, &key(TWO)).state, HostKeyState::Accepted);
-    assert_eq!(again.check("spark", 22, &key(ONE)).state, HostKeyState::Changed);
+    assert_eq!(
+        again.check("spark", 22, &key(TWO)).state,
+        HostKeyState::Accepted
+    );
+    assert_eq!(
+        again.check("spark", 22, &key(ONE)).state,
+        HostKeyState::Changed
+    );
 }
 
 #[test]
@@ -95,7 +126,13 @@ fn a_key_that_cannot_be_written_does_not_count() {
     let blocker = folder.path().join("file");
     fs::write(&blocker, "").unwrap();
     let keys = HostKeys::load(&folder.path().join("known_hosts")).unwrap();
-    let keys = HostKeys { path: blocker.join("known_hosts"), ..keys };
+    let keys = HostKeys {
+        path: blocker.join("known_hosts"),
+        ..keys
+    };
     assert!(keys.accept("spark", 22, &key(ONE)).is_err());
-    assert_eq!(keys.check("spark", 22, &key(ONE)).state, HostKeyState::Unknown);
+    assert_eq!(
+        keys.check("spark", 22, &key(ONE)).state,
+        HostKeyState::Unknown
+    );
 }
