@@ -10,11 +10,22 @@
 //! - [`faults`]: what can be made to go wrong
 //! - [`ssh`]: the SSH server in front of a node
 //! - [`cache`]: Hugging Face caches in every state a disk can be in
+//! - [`host`]: a node that runs
+//! - [`docker`], [`tools`]: the programs in a node's `PATH`
+//! - [`engine`]: what `vllm serve` does in a container
 //! - [`demo`]: two nodes and the daemon on top of them
+//! - [`cli`]: the command line of `spark-sim` itself
 
+pub mod cache;
+pub mod cli;
+pub mod demo;
+pub mod docker;
+pub mod engine;
 pub mod facts;
 pub mod faults;
+pub mod host;
 pub mod node;
 pub mod ssh;
+pub mod tools;
 
 pub use node::{Node, NodeConfig, NodeError};

@@ -404,9 +404,24 @@ async fn a_reboot_drops_connections_and_the_node_comes_back() {
 }
 
 #[tokio::test]
-async fn stopping_closes_the_port() {
+async fn stopping_closes_the_port_and_every_connection() {
     let bench = Bench::new();
+    let mut ssh = bench.ssh("echo up; exec cat");
+    let mut child = ssh
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut up = [0; 3];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut up)
+        .await
+        .unwrap();
     let address = bench.server.address();
     bench.server.stop().await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(255));
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -43,7 +43,7 @@ pub(super) fn files(moment: &Moment<'_>, config: &NodeConfig) -> Vec<(String, St
 }
 
 /// Kernel release of a DGX OS 7.
-pub const KERNEL: &str = "6.14.0-1015-nvidia";
+pub const KERNEL: &str = "6.17.0-1032-nvidia";
 
 /// Pressure stall information of a node that nothing stalls.
 const CALM: &str = "some avg10=0.00 avg60=0.00 avg300=0.00 total=81234\n\
