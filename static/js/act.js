@@ -16,7 +16,11 @@ export function openDialog(title, { wide = false } = {}) {
   dialog.addEventListener('click', (event) => {
     if (event.target instanceof HTMLButtonElement && event.target.value === 'close') dialog.close();
   });
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    // The button that opened it may be gone with its view.
+    if (document.activeElement === document.body) document.getElementById('title')?.focus();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return { dialog, heading, body, buttons };

@@ -131,7 +131,7 @@ export function copyRow(label, text) {
 export function state(tone, word) {
   /** @type {Record<string, string>} */
   const glyphs = { ok: '●', warn: '▲', bad: '■', busy: '◐', off: '○' };
-  return h(`span.state.${tone}`, null, h('span', { 'aria-hidden': 'true' }, glyphs[tone] ?? '○'), ` ${word}`);
+  return h(`span.state.${tone}`, null, h('span', { 'aria-hidden': 'true' }, glyphs[tone] ?? '○'), `\u00a0${word}`);
 }
 
 /** @param {unknown} value @returns {value is number} */
@@ -167,7 +167,7 @@ export function short(count) {
 export const tokens = (count) => (!known(count) ? DASH : count >= 1024 ? `${trim(count / 1024)} k` : String(count));
 
 /** @param {number} value */
-const trim = (value) => value.toFixed(value < 10 ? 1 : 0).replace(/\.0$/, '');
+const trim = (value) => value.toFixed(value < 100 ? 1 : 0).replace(/\.0$/, '');
 
 /** Seconds in words. @param {Figure} seconds */
 export function duration(seconds) {

@@ -32,11 +32,20 @@ export class LogView {
     box.hidden = false;
     button.textContent = 'Hide log';
     button.setAttribute('aria-expanded', 'true');
+    document.addEventListener('visibilitychange', this.#onVisible);
     this.#open();
   }
 
+  /** A hidden page holds no log stream; what was missed is sent again, and told by its sequence number. */
+  #onVisible = () => {
+    clearTimeout(this.#retry);
+    this.#source?.close();
+    if (document.visibilityState === 'visible') this.#open();
+  };
+
   /** Hides the log and ends its stream. */
   close() {
+    document.removeEventListener('visibilitychange', this.#onVisible);
     clearTimeout(this.#retry);
     this.#source?.close();
     this.box.hidden = true;

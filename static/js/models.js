@@ -26,6 +26,9 @@ const KINDS = {
 
 const COLUMNS = ['Model', 'State', 'Size', 'Nodes', 'Recipe', 'Quantization', 'Context', 'Fit', 'Last loaded', 'Action'];
 
+/** Columns whose figures are not broken over lines. */
+const WHOLE = new Set(['State', 'Size', 'Context', 'Last loaded']);
+
 let filter = '';
 
 /** @param {Model} model */
@@ -67,7 +70,7 @@ export const view = {
   actions: {
     async preview(repo, button, world) {
       const model = world.models.models?.find((m) => m.repo === repo);
-      if (model) await (await import('./swap.js')).previewDialog(model);
+      if (model) await (await import('./swap.js')).previewDialog(model, world);
     },
   },
 };
@@ -84,6 +87,7 @@ function table(models) {
 /** @param {Model} model */
 function row(model) {
   const [tone, word] = STATES[model.state] ?? ['off', words(model.state)];
+  /** @type {unknown[]} */
   const cells = [
     [state(tone, word), model.running_on?.length ? h('div.dim', null, `on ${model.running_on.join(', ')}`) : null],
     size(model.size_bytes),
@@ -99,7 +103,7 @@ function row(model) {
   return h('tr', { 'data-key': model.repo, role: 'row' },
     h('th', { scope: 'row', role: 'rowheader' }, h('span.repo', null, ...breakable(model.repo)),
       h('span.dim', null, [known(model.parameters) && `${short(model.parameters)} parameters`, KINDS[model.kind ?? ''] ?? words(model.kind)].filter(Boolean).join(' · '))),
-    cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i + 1] },
+    cells.map((cell, i) => h(WHOLE.has(COLUMNS[i + 1] ?? '') ? 'td.whole' : 'td', { role: 'cell', 'data-label': COLUMNS[i + 1] },
       h('div', null, Array.isArray(cell) && cell.length === 0 ? DASH : /** @type {import('./dom.js').Child} */ (cell)))));
 }
 

@@ -7,6 +7,9 @@ import { DASH, duration, figure, fixed, gib, h, known, since, size, state, svg, 
 
 const WINDOW_S = 600;
 
+/** Short labels, in full for those who hear them. @type {Record<string, string>} */
+const NAMES = { Temp: 'GPU temperature', Power: 'GPU power' };
+
 /** @type {Record<string, [string, string]>} */
 const FRESHNESS = {
   fresh: ['ok', 'Reachable'],
@@ -103,8 +106,7 @@ function memory(node) {
     h('div.row', null, h('span', null, 'Unified memory'),
       h('span.end', null, h('strong', null, gib(m.available_bytes)), ` available of ${gib(m.total_bytes)}`)),
     bar(parts, m.total_bytes, 'Unified memory'),
-    h('ul.legend', null, parts.map(([key, label, bytes]) => h('li', null, swatch(key), `${label} `, h('b', null, gib(bytes)))),
-      !whole && h('li', null, 'GPU part unknown')),
+    legend(parts, whole ? null : 'GPU part unknown'),
     known(m.swap_used_bytes) && m.swap_used_bytes > 2 ** 28 && h('p.dim', null, `Swap in use: ${gib(m.swap_used_bytes)} of ${gib(m.swap_total_bytes)}`),
     known(m.pressure_some_percent) && m.pressure_some_percent >= 1
       && h('p.dim', null, `Memory pressure ${fixed(m.pressure_some_percent, 1)} % (some), ${fixed(m.pressure_full_percent, 1)} % (full)`));
@@ -131,6 +133,10 @@ export function bar(parts, total, title) {
     }));
 }
 
+/** The parts of a bar in words. @param {[string, string, Figure][]} parts @param {string | null} [more] */
+export const legend = (parts, more) => h('ul.legend', null,
+  parts.map(([key, label, bytes]) => h('li', null, swatch(key), `${label} `, h('b', null, gib(bytes)))), more && h('li', null, more));
+
 /** @param {string} key */
 function swatch(key) {
   return svg('svg', { class: 'swatch', width: 10, height: 10, 'aria-hidden': 'true' },
@@ -148,8 +154,8 @@ function charts(node) {
     chart('CPU', node.cpu_percent, '%', points.map((p) => [p.at, p.cpu_percent]), [0, 100]),
     chart('Memory', known(used) ? used / GIB : null, 'GiB',
       points.map((p) => [p.at, known(p.memory_used_bytes) ? p.memory_used_bytes / GIB : null]), [0, known(total) ? total / GIB : 128]),
-    chart('Temperature', node.gpu?.temperature_c, '°C', points.map((p) => [p.at, p.temperature_c]), [20, 100]),
-    chart('GPU power', node.gpu?.power_w, 'W', points.map((p) => [p.at, p.power_w]), [0, 140]));
+    chart('Temp', node.gpu?.temperature_c, '°C', points.map((p) => [p.at, p.temperature_c]), [20, 100]),
+    chart('Power', node.gpu?.power_w, 'W', points.map((p) => [p.at, p.power_w]), [0, 140]));
 }
 
 /**
@@ -161,7 +167,7 @@ function chart(label, now, unit, points, range) {
   const spread = values.length > 0 ? `, 10 min: ${fixed(Math.min(...values))}–${fixed(Math.max(...values))} ${unit}` : ', no history yet';
   return h('div.chart', null,
     h('span.chart-label', null, label), h('span.chart-now', null, figure(now, unit)),
-    svg('svg', { class: 'spark', viewBox: '0 0 120 28', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${label} ${figure(now, unit)}${spread}` },
+    svg('svg', { class: 'spark', viewBox: '0 0 120 28', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${NAMES[label] ?? label} ${figure(now, unit)}${spread}` },
       svg('path', { class: 'spark-line', d: sparkPath(points, range) })));
 }
 

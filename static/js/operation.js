@@ -24,7 +24,7 @@ const STEPS = {
   running: ['busy', 'running'],
   done: ['ok', 'done'],
   failed: ['bad', 'failed'],
-  skipped: ['off', 'skipped'],
+  skipped: ['off', 'not run'],
 };
 
 /** One that is no longer among the daemon's last hundred, or not in the snapshot yet. @type {Operation | null} */
@@ -94,7 +94,7 @@ function panel(operation) {
       h('span.dim.end', null, running ? ['for ', since(operation.started_at)] : `took ${duration(took(operation))}`)),
     progress(operation),
     outcome(operation),
-    h('ol.steps', null, (operation.steps ?? []).map(step)),
+    h('ol.steps', null, (operation.steps ?? []).map((s) => step(s, running))),
     h('p.dim', null, [`asked for by ${operation.actor ?? DASH}`, `began ${moment(operation.started_at)}`, operation.nodes?.length && `on ${operation.nodes.join(', ')}`]
       .filter(Boolean).join(' · ')),
     running && h('div.acts', null, h('button.quiet-bad', { type: 'button', 'data-act': 'cancel', 'data-arg': operation.id, 'aria-disabled': operation.cancelling === true }, 'Cancel…')),
@@ -130,11 +130,12 @@ function outcome(operation) {
       h('pre', { tabindex: 0 }, advice.evidence.join('\n'))) : null);
 }
 
-/** @param {import('./types.js').Step} step */
-function step(step) {
-  const [tone, word] = STEPS[step.state] ?? ['off', words(step.state)];
+/** @param {import('./types.js').Step} step @param {boolean} running */
+function step(step, running) {
+  const shown = step.state === 'pending' && !running ? 'skipped' : step.state;
+  const [tone, word] = STEPS[shown] ?? ['off', words(step.state)];
   const time = step.state === 'running' ? since(step.started_at) : step.started_at && step.ended_at ? duration(elapsed(step.started_at, step.ended_at)) : '';
-  return h(`li.${step.state}`, null, h('span.step-name', null, words(step.name), step.node && h('span.dim', null, ` ${step.node}`)),
+  return h(`li.${shown}`, null, h('span.step-name', null, words(step.name), step.node && h('span.dim', null, ` ${step.node}`)),
     state(tone, word), h('span.dim.end', null, time),
     step.detail && h('div.step-detail', null, step.detail));
 }

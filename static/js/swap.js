@@ -3,12 +3,15 @@
 import { call, Problem } from './api.js';
 import { closeButton, openDialog, problemBox } from './act.js';
 import { busy, copyRow, duration, gib, h, known, words } from './dom.js';
-import { bar } from './nodes.js';
+import { bar, legend } from './nodes.js';
 
 /** @typedef {import('./types.js').Preflight} Preflight */
 
-/** Shows what a swap to `model` would do, and does it when asked. @param {import('./types.js').Model} model */
-export async function previewDialog(model) {
+/**
+ * Shows what a swap to `model` would do, and does it when asked.
+ * @param {import('./types.js').Model} model @param {import('./types.js').World} world
+ */
+export async function previewDialog(model, world) {
   const { dialog, body, buttons } = openDialog(`Swap to ${model.repo}`, { wide: true });
   const cancel = closeButton();
   const go = h('button.primary', { type: 'button', 'aria-disabled': true }, 'Swap');
@@ -27,7 +30,7 @@ export async function previewDialog(model) {
     try {
       const preflight = await call('POST', 'api/preflight', { repo: model.repo, recipe: recipe?.value() ?? null });
       if (mine !== asked) return;
-      plan.replaceChildren(...preview(preflight));
+      plan.replaceChildren(...preview(preflight, world));
       go.setAttribute('aria-disabled', String((preflight.blockers ?? []).length > 0 || !preflight.plan));
     } catch (problem) {
       if (mine === asked) plan.replaceChildren(problemBox(problem));
@@ -59,14 +62,14 @@ function recipeChoice(model) {
   return { select, value: () => select.value, row: h('p.row.recipe', null, h('label', { for: 'recipe' }, 'Recipe'), select) };
 }
 
-/** @param {Preflight} preflight @returns {(HTMLElement | string)[]} */
-function preview({ plan, commands = [], blockers = [], warnings = [], memory = [] }) {
+/** @param {Preflight} preflight @param {import('./types.js').World} world @returns {(HTMLElement | string)[]} */
+function preview({ plan, commands = [], blockers = [], warnings = [], memory = [] }, world) {
   return [
     h('p.offscreen', { role: 'status' }, blockers.length > 0 ? `Blocked: ${blockers.length} reasons.` : 'The swap can be done.'),
     ...blockers.map((b) => finding('bad', 'Blocked', b)),
     ...warnings.map((w) => finding('warn', 'Note', w)),
     plan ? h('dl.facts', null,
-      fact('Stops', plan.stops?.length ? plan.stops.map((unit) => h('div', null, h('code', null, unit))) : 'nothing'),
+      fact('Stops', plan.stops?.length ? plan.stops.map((id) => stopped(id, world)) : 'nothing'),
       fact('Starts', [h('div', null, h('code', null, plan.served_name)), h('div.dim', null, `recipe ${plan.recipe}`)]),
       fact('Nodes', (plan.nodes ?? []).map((node, rank) => h('div', null, `${node} `, h('span.dim', null, `rank ${rank}${rank === 0 ? ', head' : ''}`)))),
       fact('Expected time', known(plan.expected_s) ? `${duration(plan.expected_s)}, as at the last good launch` : 'not known: it has not been launched here yet')) : '',
@@ -76,6 +79,12 @@ function preview({ plan, commands = [], blockers = [], warnings = [], memory = [
     commands.length > 0 ? h('details', null, h('summary', null, `Exact commands (${commands.length})`), commands.map((c) =>
       copyRow(`${c.node}${known(c.rank) ? `, rank ${c.rank}` : ''}`, c.rendered))) : '',
   ];
+}
+
+/** @param {string} id @param {import('./types.js').World} world */
+function stopped(id, world) {
+  const name = world.units.find((u) => u.id === id)?.served_name;
+  return h('div', null, h('code', null, name ?? id), name && h('span.dim', null, ` unit ${id}`));
 }
 
 /** @param {string} name @param {import('./dom.js').Child} value */
@@ -94,9 +103,13 @@ function forecast(f) {
   const short = known(f.need_bytes) && f.need_bytes > room;
   /** @type {Record<string, string>} */
   const sources = { measured: 'measured at the last launch', recipe: 'from the recipe', estimate: 'an estimate' };
+  /** @type {[string, string, import('./types.js').Maybe<number>][]} */
+  const parts = [['other', 'stays in use', stays], [short ? 'short' : 'gpu', 'needed', f.need_bytes],
+    ['free', 'left', known(f.need_bytes) ? Math.max(0, room - f.need_bytes) : null]];
   return h('div.memory', null,
     h('div.row', null, h('span', null, f.node), h('span.end', null, h('strong', null, gib(f.need_bytes)), ` needed of ${gib(room)} free after the stop`)),
-    bar([['other', 'stays in use', stays], [short ? 'short' : 'gpu', 'needed', known(f.need_bytes) ? Math.min(f.need_bytes, room) : null]], f.total_bytes, `Memory of ${f.node} after the swap`),
+    bar(parts, f.total_bytes, `Memory of ${f.node} after the swap`),
+    legend(parts),
     h('p.dim', null, `${gib(f.available_bytes)} available now, ${gib(f.freed_bytes)} given back by the stop; the need is ${sources[f.need_source ?? ''] ?? 'not known'}.`,
       short && h('strong', null, ` Short by ${gib((f.need_bytes ?? 0) - room)}.`)));
 }

@@ -39,7 +39,7 @@ function nothing(world) {
     h('header', null, h('h2', null, operation ? 'No model answers yet' : 'No model is running')),
     h('p', null, operation ? 'An operation is under way; clients get 503 with Retry-After until the model has answered.'
       : 'Clients get 503 until one is loaded. Pick a model: a preview shows what would happen before anything does.'),
-    !operation && h('p', null, h('a.button', { href: '#/models' }, 'Choose a model')));
+    !operation && h('div.acts', null, h('a.button', { href: '#/models' }, 'Choose a model')));
 }
 
 /** @param {Unit} unit @param {World} world */
