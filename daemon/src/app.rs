@@ -18,11 +18,12 @@ use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::models::{self, Models};
 use crate::operations::{self, Operations};
-use crate::proxy::{Forwarder, Traffic};
+use crate::proxy::Traffic;
 use crate::settings::Store;
 use crate::tasks::Tasks;
 use crate::units::{self, Units};
 use crate::view::View;
+use crate::web::guard::Hosts;
 use crate::web::{self, AppState};
 use crate::{clock, door, handles, nodes};
 
@@ -42,15 +43,23 @@ pub async fn serve(config: Config, vars: &Vars) -> Result<(), anyhow::Error> {
     let listener = TcpListener::bind(config.bind)
         .await
         .with_context(|| format!("cannot listen on {} (BIND_ADDR, BIND_PORT)", config.bind))?;
-    let abort_at = vars.get("SPARK_CONTROL_ABORT_AT_JOURNAL_WRITE").and_then(|v| v.parse().ok());
+    let abort_at = vars
+        .get("SPARK_CONTROL_ABORT_AT_JOURNAL_WRITE")
+        .and_then(|v| v.parse().ok());
     let (journal, opened) = Journal::open(&config.paths.journal, abort_at)?;
     if let Some(aside) = opened.set_aside {
         tracing::warn!(path = %aside.display(), "the journal was broken and is set aside; a new one was made");
     }
     let state = build(&config, &tasks, journal, instance).await?;
     let router = web::router(state);
-    tasks.spawn("tcp door", door::tcp::serve(listener, router.clone(), tasks.clone()));
-    tasks.spawn("socket door", door::socket::serve(socket, router, tasks.clone()));
+    tasks.spawn(
+        "tcp door",
+        door::tcp::serve(listener, router.clone(), tasks.clone()),
+    );
+    tasks.spawn(
+        "socket door",
+        door::socket::serve(socket, router, tasks.clone()),
+    );
     tracing::info!(address = %config.bind, socket = %config.socket.display(), "listening");
     wait_for_the_end().await?;
     tracing::info!("ending");
@@ -146,9 +155,8 @@ async fn build(
         version: version(config, instance),
         nodes: Arc::new(handles::NodeHandle(nodes.clone())),
         logs: Arc::new(handles::LogHandle(units::Logs { units, nodes })),
-        details: Arc::new(handles::DetailHandle(details)),
-        forwarder: Forwarder::new().context("cannot make the HTTP client of the data plane")?,
-        allowed_hosts: Arc::new(move || allowed.get()),
+        models: Arc::new(handles::DetailHandle(details)),
+        hosts: Hosts::of_this_machine(Arc::new(move || allowed.get())),
     })
 }
 
@@ -180,7 +188,11 @@ pub fn load_catalog(paths: &Paths) -> Catalog {
         }
         text
     });
-    Catalog::load(BUNDLED, file.as_deref(), read(&paths.models_overrides).as_deref())
+    Catalog::load(
+        BUNDLED,
+        file.as_deref(),
+        read(&paths.models_overrides).as_deref(),
+    )
 }
 
 /// A folder that only we can read.
@@ -189,7 +201,12 @@ fn make_dir(path: &Path) -> Result<(), anyhow::Error> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .with_context(|| format!("cannot make the folder {} (DATA_DIR, SSH_DIR)", path.display()))
+        .with_context(|| {
+            format!(
+                "cannot make the folder {} (DATA_DIR, SSH_DIR)",
+                path.display()
+            )
+        })
 }
 
 /// SIGTERM or SIGINT.

@@ -20,7 +20,8 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 4 no daemon answers, 78 bad configuration";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 usage, 4 no daemon answers, 78 bad configuration";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -84,7 +85,12 @@ pub fn run(cli: &Cli, vars: &Vars) -> Result<(), Failure> {
             Ok(())
         }
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "spark-controld", &mut std::io::stdout());
+            clap_complete::generate(
+                *shell,
+                &mut Cli::command(),
+                "spark-controld",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     }
@@ -103,8 +109,15 @@ fn check(vars: &Vars) -> Result<(), Failure> {
     for error in catalog.errors() {
         print(&format!("recipes: {error}"));
     }
-    let nodes: Vec<_> = config.nodes.iter().map(|n| format!("{} ({})", n.name, n.host)).collect();
-    print(&format!("the environment is well; nodes: {}", nodes.join(", ")));
+    let nodes: Vec<_> = config
+        .nodes
+        .iter()
+        .map(|n| format!("{} ({})", n.name, n.host))
+        .collect();
+    print(&format!(
+        "the environment is well; nodes: {}",
+        nodes.join(", ")
+    ));
     Ok(())
 }
 
@@ -127,7 +140,10 @@ fn ssh_key(vars: &Vars) -> Result<(), Failure> {
     let config = Config::read(vars)?;
     let key = ssh::key::load_or_create(&config.paths.ssh_key).map_err(anyhow::Error::from)?;
     let shown = key.describe();
-    print(&format!("{}\n\nRun this in a shell of each Spark:\n{}", shown.public_key, shown.install_line));
+    print(&format!(
+        "{}\n\nRun this in a shell of each Spark:\n{}",
+        shown.public_key, shown.install_line
+    ));
     Ok(())
 }
 

@@ -17,7 +17,11 @@ pub enum EngineError {
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
     #[error("{path} answered {status}: {body}")]
-    Status { path: &'static str, status: u16, body: String },
+    Status {
+        path: &'static str,
+        status: u16,
+        body: String,
+    },
     #[error("it serves {serves}, not {wanted}")]
     WrongModel { wanted: String, serves: String },
     #[error("its answer is empty: {0}")]
@@ -40,7 +44,7 @@ pub struct EngineAt {
 }
 
 /// A question whose answer proves that the engine works.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Probe {
     path: &'static str,
     body: Value,
@@ -68,7 +72,10 @@ impl Engines {
     }
 
     pub fn at(&self, base_url: &str) -> EngineAt {
-        EngineAt { http: self.http.clone(), base_url: base_url.to_owned() }
+        EngineAt {
+            http: self.http.clone(),
+            base_url: base_url.to_owned(),
+        }
     }
 }
 
@@ -78,17 +85,29 @@ impl EngineAt {
         self.call("/health", None, SHORT).await?;
         let models = self.call("/v1/models", None, SHORT).await?;
         let models: Value = serde_json::from_slice(&models).unwrap_or(Value::Null);
-        let names: Vec<&str> =
-            models["data"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str()).collect();
+        let names: Vec<&str> = models["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|m| m["id"].as_str())
+            .collect();
         if names.contains(&served_name) {
             return Ok(());
         }
         let serves = clean_line(&names.join(", "), 120);
-        Err(EngineError::WrongModel { wanted: served_name.to_owned(), serves })
+        Err(EngineError::WrongModel {
+            wanted: served_name.to_owned(),
+            serves,
+        })
     }
 
     /// Asks `probe` and reads the answer.
-    pub async fn ask(&self, probe: &Probe, served_name: &str, limit: Duration) -> Result<Answer, EngineError> {
+    pub async fn ask(
+        &self,
+        probe: &Probe,
+        served_name: &str,
+        limit: Duration,
+    ) -> Result<Answer, EngineError> {
         let mut body = probe.body.clone();
         body["model"] = served_name.into();
         let began = Instant::now();
@@ -97,7 +116,10 @@ impl EngineAt {
         let value: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
         let shown = || EngineError::Empty(clean_line(&String::from_utf8_lossy(&answer), 200));
         let text = (probe.read)(&value).ok_or_else(shown)?;
-        Ok(Answer { text: clean_line(text.trim(), 120), seconds })
+        Ok(Answer {
+            text: clean_line(text.trim(), 120),
+            seconds,
+        })
     }
 
     async fn call(
@@ -125,9 +147,15 @@ impl EngineAt {
                 return Ok(bytes);
             }
             let body = clean_line(&String::from_utf8_lossy(&bytes), 200);
-            Err(EngineError::Status { path, status: status.as_u16(), body })
+            Err(EngineError::Status {
+                path,
+                status: status.as_u16(),
+                body,
+            })
         };
-        tokio::time::timeout(limit, exchange).await.unwrap_or(Err(EngineError::TimedOut(limit)))
+        tokio::time::timeout(limit, exchange)
+            .await
+            .unwrap_or(Err(EngineError::TimedOut(limit)))
     }
 }
 
@@ -197,8 +225,14 @@ mod tests {
     fn an_answer_may_be_in_any_of_three_fields() {
         let chat = |m: Value| chat_text(&json!({"choices": [{"message": m}]}));
         assert_eq!(chat(json!({"content": "OK"})), Some("OK".into()));
-        assert_eq!(chat(json!({"content": null, "reasoning_content": "hm"})), Some("hm".into()));
-        assert_eq!(chat(json!({"content": " ", "reasoning": "well"})), Some("well".into()));
+        assert_eq!(
+            chat(json!({"content": null, "reasoning_content": "hm"})),
+            Some("hm".into())
+        );
+        assert_eq!(
+            chat(json!({"content": " ", "reasoning": "well"})),
+            Some("well".into())
+        );
         assert_eq!(chat(json!({"content": ""})), None);
     }
 
@@ -206,6 +240,9 @@ mod tests {
     fn an_embedding_of_zeros_is_no_answer() {
         let read = Probe::of(ModelKind::Embedding).read;
         assert_eq!(read(&json!({"data": [{"embedding": [0.0, 0.0]}]})), None);
-        assert_eq!(read(&json!({"data": [{"embedding": [0.0, 0.1]}]})).unwrap(), "2 dimensions");
+        assert_eq!(
+            read(&json!({"data": [{"embedding": [0.0, 0.1]}]})).unwrap(),
+            "2 dimensions"
+        );
     }
 }

@@ -12,7 +12,7 @@ use crate::web::{Answer, LogStream, ModelDetails, NodeActions, UnitLogs};
 
 /// The connections to the nodes.
 #[derive(Debug)]
-pub struct NodeHandle(pub Nodes);
+pub(crate) struct NodeHandle(pub Nodes);
 
 impl NodeActions for NodeHandle {
     fn test(&self, node: NodeId) -> Answer<'_, NodeTest> {
@@ -30,7 +30,7 @@ impl NodeActions for NodeHandle {
 
 /// The logs of units.
 #[derive(Debug)]
-pub struct LogHandle(pub Logs);
+pub(crate) struct LogHandle(pub Logs);
 
 impl UnitLogs for LogHandle {
     fn tail(&self, unit: UnitId, lines: usize) -> Answer<'_, String> {
@@ -44,7 +44,7 @@ impl UnitLogs for LogHandle {
 
 /// Facts of models.
 #[derive(Debug)]
-pub struct DetailHandle(pub Details);
+pub(crate) struct DetailHandle(pub Details);
 
 impl ModelDetails for DetailHandle {
     fn detail(&self, repo: RepoId) -> Answer<'_, ModelDetail> {

@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
-use spark_core::recover::{StepRecord, StepOutcome};
+use spark_core::recover::{StepMark, StepRecord};
 use spark_ipc::Time;
 use spark_ipc::id::{NodeId, OperationId, RecipeId, RepoId};
 use spark_ipc::model::operation::Operation;
 
-pub use db::{JournalError, Opened};
 use db::Db;
+pub use db::{JournalError, Opened};
 
 /// Operations that are kept.
 const KEPT: u32 = 100;
@@ -100,24 +100,42 @@ impl Journal {
         self.step(id, index, "done").await
     }
 
-    async fn step(&self, id: &OperationId, index: usize, state: &'static str) -> Result<(), JournalError> {
-        let id = id.to_string();
+    /// Step `index` failed or was cancelled: nothing goes on from here, whoever comes next.
+    pub async fn failed(&self, operation: &Operation, index: usize) -> Result<(), JournalError> {
+        let (id, body) = (operation.id.to_string(), encode(operation)?);
         self.db
             .write(move |db| {
                 db.execute(
-                    "INSERT INTO steps(operation, step, state) VALUES (?1, ?2, ?3)
-                     ON CONFLICT(operation, step) DO UPDATE SET state = excluded.state",
-                    params![id, i64::try_from(index).unwrap_or(i64::MAX), state],
+                    "UPDATE operations SET body = ?2 WHERE id = ?1",
+                    params![id, body],
                 )?;
-                Ok(())
+                set_step(db, &id, index, "failed")
             })
             .await
     }
 
+    async fn step(
+        &self,
+        id: &OperationId,
+        index: usize,
+        state: &'static str,
+    ) -> Result<(), JournalError> {
+        let id = id.to_string();
+        self.db
+            .write(move |db| set_step(db, &id, index, state))
+            .await
+    }
+
     /// The operation has ended. With a `launch`, that is remembered in the same transaction.
-    pub async fn end(&self, operation: &Operation, launch: Option<Launch>) -> Result<(), JournalError> {
+    pub async fn end(
+        &self,
+        operation: &Operation,
+        launch: Option<Launch>,
+    ) -> Result<(), JournalError> {
         let (id, body) = (operation.id.to_string(), encode(operation)?);
-        let launch = launch.map(|l| encode(&l.nodes).map(|nodes| (l, nodes))).transpose()?;
+        let launch = launch
+            .map(|l| encode(&l.nodes).map(|nodes| (l, nodes)))
+            .transpose()?;
         self.db
             .write(move |db| {
                 db.execute("UPDATE operations SET open = 0, body = ?2 WHERE id = ?1", params![id, body])?;
@@ -146,13 +164,20 @@ impl Journal {
     pub async fn open_operations(&self) -> Result<Vec<OpenOperation>, JournalError> {
         self.db
             .read(|db| {
-                let mut query = db.prepare("SELECT id, body, plan FROM operations WHERE open = 1 ORDER BY id")?;
+                let mut query =
+                    db.prepare("SELECT id, body, plan FROM operations WHERE open = 1 ORDER BY id")?;
                 let rows = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
                 let rows = rows.collect::<Result<Vec<(String, String, String)>, _>>()?;
                 rows.into_iter()
-                    .filter_map(|(id, body, plan)| Some((id, serde_json::from_str(&body).ok()?, plan)))
+                    .filter_map(|(id, body, plan)| {
+                        Some((id, serde_json::from_str(&body).ok()?, plan))
+                    })
                     .map(|(id, operation, plan)| {
-                        Ok(OpenOperation { operation, plan, steps: steps_of(db, &id)? })
+                        Ok(OpenOperation {
+                            operation,
+                            plan,
+                            steps: steps_of(db, &id)?,
+                        })
                     })
                     .collect()
             })
@@ -163,10 +188,14 @@ impl Journal {
     pub async fn recent(&self) -> Result<Vec<Operation>, JournalError> {
         self.db
             .read(|db| {
-                let mut query = db.prepare("SELECT body FROM operations ORDER BY id DESC LIMIT ?1")?;
+                let mut query =
+                    db.prepare("SELECT body FROM operations ORDER BY id DESC LIMIT ?1")?;
                 let rows = query.query_map(params![KEPT], |r| r.get::<_, String>(0))?;
                 let bodies = rows.collect::<Result<Vec<_>, _>>()?;
-                Ok(bodies.iter().filter_map(|b| serde_json::from_str(b).ok()).collect())
+                Ok(bodies
+                    .iter()
+                    .filter_map(|b| serde_json::from_str(b).ok())
+                    .collect())
             })
             .await
     }
@@ -187,9 +216,27 @@ impl Journal {
 
     /// Whether the file answers (for readiness).
     pub async fn answers(&self) -> bool {
-        let one = |db: &rusqlite::Connection| Ok(db.query_row("SELECT 1", [], |r| r.get::<_, i64>(0)).optional()?);
+        let one = |db: &rusqlite::Connection| {
+            Ok(db
+                .query_row("SELECT 1", [], |r| r.get::<_, i64>(0))
+                .optional()?)
+        };
         matches!(self.db.read(one).await, Ok(Some(1)))
     }
+}
+
+fn set_step(
+    db: &rusqlite::Connection,
+    operation: &str,
+    index: usize,
+    state: &'static str,
+) -> Result<(), JournalError> {
+    db.execute(
+        "INSERT INTO steps(operation, step, state) VALUES (?1, ?2, ?3)
+         ON CONFLICT(operation, step) DO UPDATE SET state = excluded.state",
+        params![operation, i64::try_from(index).unwrap_or(i64::MAX), state],
+    )?;
+    Ok(())
 }
 
 fn encode<T: serde::Serialize>(value: &T) -> Result<String, JournalError> {
@@ -197,7 +244,8 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<String, JournalError> {
 }
 
 fn steps_of(db: &rusqlite::Connection, id: &str) -> Result<Vec<StepRecord>, JournalError> {
-    let mut query = db.prepare("SELECT step, state FROM steps WHERE operation = ?1 ORDER BY step")?;
+    let mut query =
+        db.prepare("SELECT step, state FROM steps WHERE operation = ?1 ORDER BY step")?;
     let rows = query.query_map(params![id], |r| {
         let state: String = r.get(1)?;
         Ok((r.get::<_, i64>(0)?, state))
@@ -206,8 +254,12 @@ fn steps_of(db: &rusqlite::Connection, id: &str) -> Result<Vec<StepRecord>, Jour
     Ok(rows
         .into_iter()
         .map(|(step, state)| StepRecord {
-            step: usize::try_from(step).unwrap_or(0),
-            outcome: if state == "done" { StepOutcome::Done } else { StepOutcome::Intended },
+            index: usize::try_from(step).unwrap_or(0),
+            mark: match state.as_str() {
+                "done" => StepMark::Done,
+                "failed" => StepMark::Failed,
+                _ => StepMark::Intent,
+            },
         })
         .collect())
 }
@@ -220,6 +272,9 @@ fn launch_of(row: &rusqlite::Row<'_>) -> Option<Launch> {
         nodes: serde_json::from_str(&text(2)?).ok()?,
         at: Time(text(3)?.parse().ok()?),
         load_s: row.get(4).ok()?,
-        memory_bytes: row.get::<_, Option<i64>>(5).ok()?.and_then(|b| u64::try_from(b).ok()),
+        memory_bytes: row
+            .get::<_, Option<i64>>(5)
+            .ok()?
+            .and_then(|b| u64::try_from(b).ok()),
     })
 }

@@ -73,7 +73,11 @@ impl Models {
         };
         let menu = watch::Sender::new(Arc::new(empty));
         let (kicks, asked) = mpsc::channel(1);
-        let handle = Self { lists: lists.subscribe(), menu: menu.subscribe(), kicks };
+        let handle = Self {
+            lists: lists.subscribe(),
+            menu: menu.subscribe(),
+            kicks,
+        };
         let tasks = around.tasks.clone();
         tasks.spawn("models", run(around, lists, menu, asked));
         handle
@@ -159,7 +163,10 @@ impl Disks {
     fn due(&mut self, nodes: &[Node], interval_s: u64, everywhere: bool) -> Vec<NodeId> {
         let interval = Duration::from_secs(interval_s);
         let due = |n: &&Node| {
-            let waited = self.asked.get(&n.id).is_none_or(|at| at.elapsed() >= interval);
+            let waited = self
+                .asked
+                .get(&n.id)
+                .is_none_or(|at| at.elapsed() >= interval);
             let idle = !self.under_way.contains(&n.id);
             n.link.state == LinkState::Connected && idle && (everywhere || waited)
         };
@@ -189,9 +196,14 @@ async fn list(nodes: Nodes, id: NodeId) -> (NodeId, Option<Vec<DiskModel>>) {
 
 async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Vec<DiskModel>> {
     let link = nodes.link(id)?;
-    let limits = Limits { max_stdout: MAX_LISTING, ..Limits::within(LOOK) };
+    let limits = Limits {
+        max_stdout: MAX_LISTING,
+        ..Limits::within(LOOK)
+    };
     match link.run(&inventory::command(), limits).await {
-        Outcome::Exited { status: 0, stdout, .. } => {
+        Outcome::Exited {
+            status: 0, stdout, ..
+        } => {
             let (models, warnings) = inventory::read(&stdout);
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a model cannot be read");

@@ -18,8 +18,8 @@ mod undo;
 
 use std::sync::Arc;
 
-use spark_ipc::id::OperationId;
 use spark_core::plan::{Plan, Planned};
+use spark_ipc::id::OperationId;
 use spark_ipc::model::operation::{Operation, Step, StepState, StopRequest, SwapRequest};
 use spark_ipc::model::preflight::{Preflight, PreflightRequest};
 use spark_ipc::{ApiError, ErrorCode};
@@ -86,8 +86,18 @@ impl Operations {
     pub fn channel() -> (Self, Seat) {
         let (sender, requests) = mpsc::channel(QUEUE);
         let list = watch::Sender::new(Arc::default());
-        let handle = Self { requests: sender.clone(), list: list.subscribe() };
-        (handle, Seat { requests, sender, list })
+        let handle = Self {
+            requests: sender.clone(),
+            list: list.subscribe(),
+        };
+        (
+            handle,
+            Seat {
+                requests,
+                sender,
+                list,
+            },
+        )
     }
 
     /// What a swap would do; changes nothing.
@@ -123,7 +133,10 @@ impl Operations {
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
         let ended = || ApiError::new(ErrorCode::Internal, "the daemon is shutting down");
-        self.requests.send(request(reply)).await.map_err(|_closed| ended())?;
+        self.requests
+            .send(request(reply))
+            .await
+            .map_err(|_closed| ended())?;
         answer.await.map_err(|_closed| ended())?
     }
 }

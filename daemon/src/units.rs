@@ -18,6 +18,7 @@ use spark_ipc::model::unit::Unit;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use logs::Logs;
+pub(crate) use logs::split_time;
 pub use watcher::Surroundings;
 
 /// Questions that may wait.
@@ -36,8 +37,14 @@ pub struct Known {
 #[derive(Debug)]
 enum Ask {
     Refresh(oneshot::Sender<Known>),
-    Ready { unit: UnitId, launch: OperationId, at: Time },
-    Silent { launch: OperationId },
+    Ready {
+        unit: UnitId,
+        launch: OperationId,
+        at: Time,
+    },
+    Silent {
+        launch: OperationId,
+    },
 }
 
 /// The handle; cheap to clone.
@@ -54,9 +61,16 @@ impl Units {
         let (asks, questions) = mpsc::channel(QUEUE);
         let list = watch::Sender::new(Arc::default());
         let known = watch::Sender::new(Known::default());
-        let handle = Self { asks: asks.clone(), list: list.subscribe(), known: known.subscribe() };
+        let handle = Self {
+            asks: asks.clone(),
+            list: list.subscribe(),
+            known: known.subscribe(),
+        };
         let tasks = surroundings.tasks.clone();
-        tasks.spawn("units", watcher::watch(surroundings, asks, questions, list, known));
+        tasks.spawn(
+            "units",
+            watcher::watch(surroundings, asks, questions, list, known),
+        );
         handle
     }
 
@@ -81,7 +95,11 @@ impl Units {
 
     /// A unit has given a real answer.
     pub async fn mark_ready(&self, unit: &UnitId, launch: &OperationId, at: Time) {
-        let ask = Ask::Ready { unit: unit.clone(), launch: launch.clone(), at };
+        let ask = Ask::Ready {
+            unit: unit.clone(),
+            launch: launch.clone(),
+            at,
+        };
         if self.asks.send(ask).await.is_err() {
             tracing::debug!("the watcher of units has ended");
         }

@@ -40,7 +40,11 @@ pub enum JournalError {
         source: std::io::Error,
     },
     #[error("the journal {} is of version {found}; this daemon knows {known}", path.display())]
-    Newer { path: PathBuf, found: usize, known: usize },
+    Newer {
+        path: PathBuf,
+        found: usize,
+        known: usize,
+    },
     #[error("the journal refused a statement")]
     Statement(#[from] rusqlite::Error),
     #[error("a record of the journal cannot be encoded")]
@@ -68,7 +72,10 @@ pub(super) struct Db {
 }
 
 impl Db {
-    pub(super) fn open(path: &Path, abort_at_write: Option<u64>) -> Result<(Self, Opened), JournalError> {
+    pub(super) fn open(
+        path: &Path,
+        abort_at_write: Option<u64>,
+    ) -> Result<(Self, Opened), JournalError> {
         let (connection, opened) = open_or_set_aside(path)?;
         let (calls, queue) = mpsc::sync_channel::<Call>(QUEUE);
         thread::Builder::new()
@@ -76,7 +83,13 @@ impl Db {
             .spawn(move || serve(connection, &queue))
             .map_err(JournalError::Thread)?;
         let abort_at_write = abort_at_write.map(std::sync::atomic::AtomicU64::new);
-        Ok((Self { calls, abort_at_write }, opened))
+        Ok((
+            Self {
+                calls,
+                abort_at_write,
+            },
+            opened,
+        ))
     }
 
     pub(super) async fn read<T, F>(&self, call: F) -> Result<T, JournalError>
@@ -151,8 +164,10 @@ fn open_or_set_aside(path: &Path) -> Result<(Connection, Opened), JournalError> 
         Ok(connection) => Ok((connection, Opened::default())),
         Err(JournalError::Open { source, .. }) if is_broken(&source) => {
             let aside = free_name(path);
-            std::fs::rename(path, &aside)
-                .map_err(|source| JournalError::SetAside { path: path.to_owned(), source })?;
+            std::fs::rename(path, &aside).map_err(|source| JournalError::SetAside {
+                path: path.to_owned(),
+                source,
+            })?;
             for suffix in ["-wal", "-shm"] {
                 let mut beside = path.as_os_str().to_owned();
                 beside.push(suffix);
@@ -161,7 +176,12 @@ fn open_or_set_aside(path: &Path) -> Result<(Connection, Opened), JournalError> 
                     tracing::debug!(%error, "no file beside the broken journal");
                 }
             }
-            Ok((open(path)?, Opened { set_aside: Some(aside) }))
+            Ok((
+                open(path)?,
+                Opened {
+                    set_aside: Some(aside),
+                },
+            ))
         }
         Err(error) => Err(error),
     }
@@ -169,7 +189,10 @@ fn open_or_set_aside(path: &Path) -> Result<(Connection, Opened), JournalError> 
 
 fn is_broken(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseCorrupt | NotADatabase)
+    )
 }
 
 /// `PATH.broken-1`, or the next number that is free.
@@ -179,11 +202,17 @@ fn free_name(path: &Path) -> PathBuf {
         name.push(format!(".broken-{n}"));
         PathBuf::from(name)
     };
-    (1..).map(named).find(|p| !p.exists()).unwrap_or_else(|| named(0))
+    (1..)
+        .map(named)
+        .find(|p| !p.exists())
+        .unwrap_or_else(|| named(0))
 }
 
 fn open(path: &Path) -> Result<Connection, JournalError> {
-    let failed = |source| JournalError::Open { path: path.to_owned(), source };
+    let failed = |source| JournalError::Open {
+        path: path.to_owned(),
+        source,
+    };
     let mut connection = Connection::open(path).map_err(failed)?;
     prepare(&mut connection).map_err(failed)?;
     let version: usize = connection
@@ -191,13 +220,17 @@ fn open(path: &Path) -> Result<Connection, JournalError> {
         .map(|v| v as usize)
         .map_err(failed)?;
     if version > MIGRATIONS.len() {
-        return Err(JournalError::Newer { path: path.to_owned(), found: version, known: MIGRATIONS.len() });
+        return Err(JournalError::Newer {
+            path: path.to_owned(),
+            found: version,
+            known: MIGRATIONS.len(),
+        });
     }
-    for (n, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+    for (number, migration) in (1u32..).zip(MIGRATIONS).skip(version) {
         let apply = |db: &mut Connection| -> rusqlite::Result<()> {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute_batch(migration)?;
-            transaction.pragma_update(None, "user_version", n + 1)?;
+            transaction.pragma_update(None, "user_version", number)?;
             transaction.commit()
         };
         apply(&mut connection).map_err(failed)?;
@@ -212,13 +245,15 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     // The journal is small: a small cache keeps the idle daemon small too.
     connection.pragma_update(None, "cache_size", -256)?;
-    connection.query_row("PRAGMA quick_check", [], |r| r.get::<_, String>(0)).and_then(|answer| {
-        if answer == "ok" {
-            return Ok(());
-        }
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        Err(rusqlite::Error::SqliteFailure(code, Some(answer)))
-    })
+    connection
+        .query_row("PRAGMA quick_check", [], |r| r.get::<_, String>(0))
+        .and_then(|answer| {
+            if answer == "ok" {
+                return Ok(());
+            }
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            Err(rusqlite::Error::SqliteFailure(code, Some(answer)))
+        })
 }
 
 #[cfg(test)]
@@ -229,10 +264,18 @@ mod tests {
     fn a_broken_file_is_set_aside_with_its_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        std::fs::write(&path, "not a database at all, but long enough to have a header of its own").unwrap();
+        std::fs::write(
+            &path,
+            "not a database at all, but long enough to have a header of its own",
+        )
+        .unwrap();
         let (_db, opened) = Db::open(&path, None).unwrap();
         let aside = opened.set_aside.unwrap();
-        assert!(std::fs::read_to_string(aside).unwrap().starts_with("not a database"));
+        assert!(
+            std::fs::read_to_string(aside)
+                .unwrap()
+                .starts_with("not a database")
+        );
         let (_again, opened) = Db::open(&path, None).unwrap();
         assert_eq!(opened.set_aside, None);
     }
@@ -245,6 +288,9 @@ mod tests {
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         let error = Db::open(&path, None).unwrap_err();
-        assert!(matches!(error, JournalError::Newer { found: 99, .. }), "{error}");
+        assert!(
+            matches!(error, JournalError::Newer { found: 99, .. }),
+            "{error}"
+        );
     }
 }

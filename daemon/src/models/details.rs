@@ -24,18 +24,30 @@ impl Details {
     /// The model with its configuration, the recipe in force and its launches, newest first.
     pub fn detail(&self, repo: &RepoId) -> Result<ModelDetail, ApiError> {
         let menu = Arc::clone(&self.models.menu.borrow());
-        let model = menu.models.iter().find(|m| m.repo == *repo).cloned().ok_or_else(|| {
-            ApiError::new(ErrorCode::NotFound, format!("{repo} is on no node's disk"))
-                .with_hint("GET /api/models lists what is there")
-        })?;
+        let model = menu
+            .models
+            .iter()
+            .find(|m| m.repo == *repo)
+            .cloned()
+            .ok_or_else(|| {
+                ApiError::new(ErrorCode::NotFound, format!("{repo} is on no node's disk"))
+                    .with_hint("GET /api/models lists what is there")
+            })?;
         let lists = self.models.lists();
-        let config = lists.values().flat_map(|l| l.iter()).find(|m| m.repo == *repo);
+        let config = lists
+            .values()
+            .flat_map(|l| l.iter())
+            .find(|m| m.repo == *repo);
         let launches = self.launches.borrow();
         let of_it = launches.iter().filter(|l| l.repo == *repo);
         Ok(ModelDetail {
             model,
             config: config.and_then(|m| m.config.clone()),
-            recipe: self.catalog.for_repo(repo).first().map(|e| e.recipe.clone()),
+            recipe: self
+                .catalog
+                .for_repo(repo)
+                .first()
+                .map(|e| e.recipe.clone()),
             launches: of_it.map(last_loaded).collect(),
         })
     }
@@ -47,7 +59,10 @@ impl Details {
             ApiError::new(ErrorCode::NotFound, format!("no recipe launches {repo}"))
                 .with_hint("write one into MODELS_OVERRIDES; docs/models.md has the fields")
         })?;
-        Ok(RecipeInForce { recipe: entry.recipe.clone(), source: entry.source })
+        Ok(RecipeInForce {
+            recipe: entry.recipe.clone(),
+            source: entry.source,
+        })
     }
 }
 

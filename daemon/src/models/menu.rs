@@ -25,7 +25,11 @@ pub(super) fn make(
         .filter_map(|n| {
             let models = lists.get(&n.id)?;
             let total_bytes = n.memory.as_ref().map(|m| m.total_bytes);
-            Some(NodeList { node: &n.id, models, total_bytes })
+            Some(NodeList {
+                node: &n.id,
+                models,
+                total_bytes,
+            })
         })
         .collect();
     let starting: Vec<RepoId> = around

@@ -63,7 +63,13 @@ fn images_of(ctx: &Context, intent: &Intent) -> Vec<ImageRef> {
 }
 
 async fn world(ctx: &Context, images: &[ImageRef], id: &OperationId) -> World {
-    let ids: Vec<NodeId> = ctx.view.nodes.borrow().iter().map(|n| n.id.clone()).collect();
+    let ids: Vec<NodeId> = ctx
+        .view
+        .nodes
+        .borrow()
+        .iter()
+        .map(|n| n.id.clone())
+        .collect();
     let since = clock::now();
     let nodes = join_all(ids.iter().map(|node| look(ctx, node, images, since)));
     let (nodes, known) = tokio::join!(nodes, ctx.units.refresh());
@@ -92,10 +98,26 @@ async fn look(
 ) -> (Node, Option<NodeFacts>) {
     let reachable = |n: &Node| n.id == *id && n.freshness == Freshness::Fresh;
     let tried = ctx.view.nodes.borrow().iter().any(reachable);
-    let fresh = async { if tried { context::fresh(ctx, id, since, LOOK).await } else { None } };
+    let fresh = async {
+        if tried {
+            context::fresh(ctx, id, since, LOOK).await
+        } else {
+            None
+        }
+    };
     let (fresh, facts) = tokio::join!(fresh, facts(ctx, id, images, tried));
-    let node = fresh.or_else(|| ctx.view.nodes.borrow().iter().find(|n| n.id == *id).cloned());
-    #[expect(clippy::expect_used, reason = "the list of nodes never loses one while the daemon runs")]
+    let node = fresh.or_else(|| {
+        ctx.view
+            .nodes
+            .borrow()
+            .iter()
+            .find(|n| n.id == *id)
+            .cloned()
+    });
+    #[expect(
+        clippy::expect_used,
+        reason = "the list of nodes never loses one while the daemon runs"
+    )]
     (node.expect("a node that was listed stays listed"), facts)
 }
 
@@ -105,7 +127,9 @@ async fn facts(ctx: &Context, id: &NodeId, images: &[ImageRef], tried: bool) -> 
     }
     let link = ctx.nodes.link(id)?;
     match link.run(&facts_command(images), Limits::within(LOOK)).await {
-        Outcome::Exited { status: 0, stdout, .. } => {
+        Outcome::Exited {
+            status: 0, stdout, ..
+        } => {
             let (facts, warnings) = read_facts(&stdout);
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a fact of the node cannot be read");
@@ -122,8 +146,14 @@ async fn facts(ctx: &Context, id: &NodeId, images: &[ImageRef], tried: bool) -> 
 
 fn busy(ctx: &Context, id: &OperationId) -> Vec<Busy> {
     let operations = ctx.view.operations.borrow();
-    let running = operations.iter().filter(|o| o.state == OperationState::Running && o.id != *id);
+    let running = operations
+        .iter()
+        .filter(|o| o.state == OperationState::Running && o.id != *id);
     running
-        .map(|o| Busy { operation: o.id.clone(), nodes: o.nodes.clone(), subject: o.subject.clone() })
+        .map(|o| Busy {
+            operation: o.id.clone(),
+            nodes: o.nodes.clone(),
+            subject: o.subject.clone(),
+        })
         .collect()
 }

@@ -54,7 +54,11 @@ impl Context {
 }
 
 /// Sleeps, unless the operation is cancelled or the daemon shuts down.
-pub(super) async fn pause(ctx: &Context, cancel: &CancellationToken, time: Duration) -> Result<(), Halt> {
+pub(super) async fn pause(
+    ctx: &Context,
+    cancel: &CancellationToken,
+    time: Duration,
+) -> Result<(), Halt> {
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
         () = cancel.cancelled() => Err(Halt::Cancelled),
@@ -63,14 +67,22 @@ pub(super) async fn pause(ctx: &Context, cancel: &CancellationToken, time: Durat
 }
 
 /// The node as it is now: polled at once, not older than `since`. `None` when it does not answer in time.
-pub(super) async fn fresh(ctx: &Context, id: &NodeId, since: Time, limit: Duration) -> Option<Node> {
+pub(super) async fn fresh(
+    ctx: &Context,
+    id: &NodeId,
+    since: Time,
+    limit: Duration,
+) -> Option<Node> {
     let mut nodes = ctx.view.nodes.clone();
     ctx.nodes.kick(id);
     let newer = |list: &Arc<Vec<Node>>| {
-        list.iter()
-            .find(|n| n.id == *id)
-            .is_some_and(|n| n.observed_at.is_some_and(|at| at >= since) && n.freshness == Freshness::Fresh)
+        list.iter().find(|n| n.id == *id).is_some_and(|n| {
+            n.observed_at.is_some_and(|at| at >= since) && n.freshness == Freshness::Fresh
+        })
     };
-    let list = tokio::time::timeout(limit, nodes.wait_for(newer)).await.ok()?.ok()?;
+    let list = tokio::time::timeout(limit, nodes.wait_for(newer))
+        .await
+        .ok()?
+        .ok()?;
     list.iter().find(|n| n.id == *id).cloned()
 }

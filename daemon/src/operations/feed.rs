@@ -28,7 +28,11 @@ struct Ring {
 
 impl Default for Feed {
     fn default() -> Self {
-        let ring = Ring { next: 1, dropped_before: 1, ..Ring::default() };
+        let ring = Ring {
+            next: 1,
+            dropped_before: 1,
+            ..Ring::default()
+        };
         Self {
             ring: Arc::new(Mutex::new(ring)),
             newest: watch::Sender::new(0),
@@ -66,7 +70,11 @@ impl Feed {
 
     /// A reader of everything after sequence number `after` (all that is kept, when `None`).
     pub fn reader(&self, after: Option<u64>) -> FeedReader {
-        FeedReader { feed: self.clone(), newest: self.newest.subscribe(), after: after.unwrap_or(0) }
+        FeedReader {
+            feed: self.clone(),
+            newest: self.newest.subscribe(),
+            after: after.unwrap_or(0),
+        }
     }
 
     fn push(&self, write: impl FnOnce(&mut Ring, u64)) -> u64 {
@@ -106,7 +114,11 @@ impl FeedReader {
 
     fn take(&mut self) -> Vec<(u64, OperationEvent)> {
         let _seen = self.newest.borrow_and_update();
-        let ring = self.feed.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = self
+            .feed
+            .ring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut events = Vec::new();
         if self.after > 0 && self.after + 1 < ring.dropped_before {
             let missed = ring.dropped_before - self.after - 1;
@@ -118,7 +130,12 @@ impl FeedReader {
         if let Some((seq, operation)) = &ring.operation
             && *seq > self.after
         {
-            events.push((*seq, OperationEvent::Operation { operation: operation.clone() }));
+            events.push((
+                *seq,
+                OperationEvent::Operation {
+                    operation: operation.clone(),
+                },
+            ));
             events.sort_by_key(|(seq, _)| *seq);
         }
         drop(ring);

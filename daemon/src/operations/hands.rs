@@ -36,14 +36,24 @@ pub(super) fn is_gone(stderr: &str) -> bool {
 pub(super) async fn stop(ctx: &Context, node: &NodeId, id: &str, grace_s: u32) -> Done {
     let limit = u64::from(grace_s) + 30;
     let command = container(id).map(|id| {
-        Remote::command("docker").lit("stop").opt("--time", grace_s).lit("--").arg(id)
+        Remote::command("docker")
+            .lit("stop")
+            .opt("--time", grace_s)
+            .lit("--")
+            .arg(id)
     });
     exec(ctx, node, command, limit).await
 }
 
 /// `docker rm -f`.
 pub(super) async fn remove(ctx: &Context, node: &NodeId, id: &str) -> Done {
-    let command = container(id).map(|id| Remote::command("docker").lit("rm").lit("-f").lit("--").arg(id));
+    let command = container(id).map(|id| {
+        Remote::command("docker")
+            .lit("rm")
+            .lit("-f")
+            .lit("--")
+            .arg(id)
+    });
     exec(ctx, node, command, 60).await
 }
 
@@ -61,7 +71,10 @@ pub(super) async fn containers_of(
     match exec(ctx, node, Ok(units::command()), 30).await {
         Done::Ok(output) => {
             let (all, _warnings) = units::read(&output);
-            Ok(all.into_iter().filter(|c| c.label("launch") == Some(operation.as_str())).collect())
+            Ok(all
+                .into_iter()
+                .filter(|c| c.label("launch") == Some(operation.as_str()))
+                .collect())
         }
         Done::Refused { stderr, .. } => Err(stderr),
         Done::Unknown(why) => Err(why),
@@ -74,9 +87,19 @@ pub(super) fn rank_of(container: &ContainerFacts) -> Option<u32> {
 }
 
 /// The last lines of a container's log.
-pub(super) async fn tail(ctx: &Context, node: &NodeId, id: &str, lines: u32) -> Result<String, String> {
+pub(super) async fn tail(
+    ctx: &Context,
+    node: &NodeId,
+    id: &str,
+    lines: u32,
+) -> Result<String, String> {
     let command = container(id).map(|id| {
-        Remote::script("tail", "docker logs --timestamps --tail \"$1\" -- \"$2\" 2>&1").arg(lines).arg(id)
+        Remote::script(
+            "tail",
+            "docker logs --timestamps --tail \"$1\" -- \"$2\" 2>&1",
+        )
+        .arg(lines)
+        .arg(id)
     });
     match exec(ctx, node, command, 30).await {
         Done::Ok(output) => Ok(output),
@@ -90,7 +113,8 @@ pub(super) async fn link_back(ctx: &Context, node: &NodeId, limit: Duration) -> 
     let mut nodes = ctx.view.nodes.clone();
     ctx.nodes.kick(node);
     let connected = nodes.wait_for(|list| {
-        list.iter().any(|n| n.id == *node && n.link.state == LinkState::Connected)
+        list.iter()
+            .any(|n| n.id == *node && n.link.state == LinkState::Connected)
     });
     tokio::select! {
         back = tokio::time::timeout(limit, connected) => match back {
@@ -106,19 +130,49 @@ fn container(id: &str) -> Result<Arg, InvalidArg> {
     RawArg::checked(id).map(Arg::from)
 }
 
-async fn exec(ctx: &Context, node: &NodeId, command: Result<Remote, InvalidArg>, limit_s: u64) -> Done {
+async fn exec(
+    ctx: &Context,
+    node: &NodeId,
+    command: Result<Remote, InvalidArg>,
+    limit_s: u64,
+) -> Done {
     let command = match command {
         Ok(command) => command,
-        Err(error) => return Done::Refused { status: 2, stderr: error.to_string() },
+        Err(error) => {
+            return Done::Refused {
+                status: 2,
+                stderr: error.to_string(),
+            };
+        }
     };
     let Some(link) = ctx.nodes.link(node) else {
-        return Done::Refused { status: 2, stderr: format!("there is no node {node}") };
+        return Done::Refused {
+            status: 2,
+            stderr: format!("there is no node {node}"),
+        };
     };
-    match link.run(&command, Limits::within(Duration::from_secs(limit_s))).await {
-        Outcome::Exited { status: 0, stdout, .. } => Done::Ok(stdout),
-        Outcome::Exited { status, stderr, stdout, .. } => {
-            let said = if stderr.trim().is_empty() { &stdout } else { &stderr };
-            Done::Refused { status, stderr: clean_line(said.trim(), 2000) }
+    match link
+        .run(&command, Limits::within(Duration::from_secs(limit_s)))
+        .await
+    {
+        Outcome::Exited {
+            status: 0, stdout, ..
+        } => Done::Ok(stdout),
+        Outcome::Exited {
+            status,
+            stderr,
+            stdout,
+            ..
+        } => {
+            let said = if stderr.trim().is_empty() {
+                &stdout
+            } else {
+                &stderr
+            };
+            Done::Refused {
+                status,
+                stderr: clean_line(said.trim(), 2000),
+            }
         }
         Outcome::TimedOut => Done::Unknown(format!("no answer within {limit_s} s")),
         Outcome::Lost { cause } => Done::Unknown(cause),

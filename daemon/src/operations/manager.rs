@@ -112,9 +112,17 @@ impl Manager {
             let id = new_id();
             let planned = capture::plan(&ctx, &intent, &id).await;
             if dry_run {
-                return answer(reply, Ok(Started::Preflight(Box::new(capture::view(planned)))));
+                return answer(
+                    reply,
+                    Ok(Started::Preflight(Box::new(capture::view(planned)))),
+                );
             }
-            let admission = Admission { planned, id, actor, reply };
+            let admission = Admission {
+                planned,
+                id,
+                actor,
+                reply,
+            };
             send(&manager, Request::Admit(Box::new(admission))).await;
         });
     }
@@ -134,16 +142,22 @@ impl Manager {
             let id = new_id();
             let planned = capture::plan_stop(&ctx, &target, &id).await;
             let (inner, started) = tokio::sync::oneshot::channel();
-            let admission = Admission { planned, id, actor, reply: inner };
+            let admission = Admission {
+                planned,
+                id,
+                actor,
+                reply: inner,
+            };
             send(&manager, Request::Admit(Box::new(admission))).await;
             let Ok(result) = started.await else { return };
             answer(
                 reply,
                 result.and_then(|started| match started {
                     Started::Operation(operation) => Ok(*operation),
-                    Started::Preflight(_) => {
-                        Err(ApiError::new(ErrorCode::Internal, "a stop was answered with a preview"))
-                    }
+                    Started::Preflight(_) => Err(ApiError::new(
+                        ErrorCode::Internal,
+                        "a stop was answered with a preview",
+                    )),
                 }),
             );
         });
@@ -151,7 +165,12 @@ impl Manager {
 
     /// Decides whether a plan may begin, and begins it.
     async fn admit(&mut self, admission: Admission) {
-        let Admission { planned, id, actor, reply } = admission;
+        let Admission {
+            planned,
+            id,
+            actor,
+            reply,
+        } = admission;
         let Some(plan) = planned.plan else {
             return answer(reply, Err(refusal(&planned.blockers)));
         };
@@ -162,7 +181,12 @@ impl Manager {
         answer(reply, result.map(|o| Started::Operation(Box::new(o))));
     }
 
-    async fn begin(&mut self, plan: Plan, id: OperationId, actor: String) -> Result<Operation, ApiError> {
+    async fn begin(
+        &mut self,
+        plan: Plan,
+        id: OperationId,
+        actor: String,
+    ) -> Result<Operation, ApiError> {
         let operation = Operation {
             id: id.clone(),
             kind: plan.kind,
@@ -182,7 +206,11 @@ impl Manager {
             own_ms: None,
         };
         let text = serde_json::to_string(&plan).map_err(|e| internal(&e))?;
-        self.ctx.journal.begin(&operation, text).await.map_err(|e| internal(&e))?;
+        self.ctx
+            .journal
+            .begin(&operation, text)
+            .await
+            .map_err(|e| internal(&e))?;
         tracing::info!(operation = %id, kind = ?plan.kind, subject = ?plan.subject, actor = ?operation.actor, "an operation begins");
         self.start(operation.clone(), plan, 0);
         Ok(operation)
@@ -203,7 +231,14 @@ impl Manager {
             launched: None,
             memory_before: Vec::new(),
         };
-        self.running.insert(operation.id.clone(), Running { operation, feed, cancel });
+        self.running.insert(
+            operation.id.clone(),
+            Running {
+                operation,
+                feed,
+                cancel,
+            },
+        );
         self.publish();
         self.ctx.tasks.spawn("operation", run.execute(from));
     }
@@ -212,14 +247,23 @@ impl Manager {
     async fn take_up(&mut self) {
         match self.ctx.journal.recent().await {
             Ok(recent) => {
-                self.ended = recent.into_iter().filter(|o| o.state.is_final()).take(SHOWN).collect();
+                self.ended = recent
+                    .into_iter()
+                    .filter(|o| o.state.is_final())
+                    .take(SHOWN)
+                    .collect();
             }
             Err(error) => tracing::error!(%error, "the journal's operations cannot be read"),
         }
-        let open = self.ctx.journal.open_operations().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the journal's open operations cannot be read");
-            Vec::new()
-        });
+        let open = self
+            .ctx
+            .journal
+            .open_operations()
+            .await
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "the journal's open operations cannot be read");
+                Vec::new()
+            });
         for open in open {
             self.take_up_one(open);
         }
@@ -231,10 +275,17 @@ impl Manager {
         let operation = open.operation.clone();
         feed.operation(operation.clone());
         let record = Record::new(operation.clone(), feed.clone(), self.seat.sender.clone());
-        let running = Running { operation: operation.clone(), feed, cancel: cancel.clone() };
+        let running = Running {
+            operation: operation.clone(),
+            feed,
+            cancel: cancel.clone(),
+        };
         self.running.insert(operation.id.clone(), running);
         tracing::info!(operation = %operation.id, subject = ?operation.subject, "an operation was left open and is taken up");
-        self.ctx.tasks.spawn("operation", recovery::take_up(self.ctx.clone(), record, open, cancel));
+        self.ctx.tasks.spawn(
+            "operation",
+            recovery::take_up(self.ctx.clone(), record, open, cancel),
+        );
     }
 
     fn cancel(&mut self, id: &OperationId) -> Result<Operation, ApiError> {
@@ -249,7 +300,10 @@ impl Manager {
         match self.ended.iter().find(|o| o.id == *id) {
             Some(operation) => Err(ApiError::new(
                 ErrorCode::Conflict,
-                format!("operation {id} has ended already ({})", word(operation.state)),
+                format!(
+                    "operation {id} has ended already ({})",
+                    word(operation.state)
+                ),
             )),
             None => Err(unknown(id)),
         }
@@ -257,7 +311,12 @@ impl Manager {
 
     fn feed(&self, id: &OperationId) -> Result<Feed, ApiError> {
         let running = self.running.get(id).map(|r| r.feed.clone());
-        let ended = || self.feeds.iter().find(|(of, _)| of == id).map(|(_, feed)| feed.clone());
+        let ended = || {
+            self.feeds
+                .iter()
+                .find(|(of, _)| of == id)
+                .map(|(_, feed)| feed.clone())
+        };
         let closed = || {
             // Its log is gone; its end is told all the same.
             let operation = self.ended.iter().find(|o| o.id == *id)?;
@@ -265,7 +324,10 @@ impl Manager {
             feed.operation(operation.clone());
             Some(feed)
         };
-        running.or_else(ended).or_else(closed).ok_or_else(|| unknown(id))
+        running
+            .or_else(ended)
+            .or_else(closed)
+            .ok_or_else(|| unknown(id))
     }
 
     fn updated(&mut self, operation: Operation) {
@@ -293,20 +355,32 @@ impl Manager {
 
     /// The running operation that holds one of `nodes`.
     fn holder(&self, nodes: &[NodeId]) -> Option<&Running> {
-        self.running.values().find(|r| r.operation.nodes.iter().any(|n| nodes.contains(n)))
+        self.running
+            .values()
+            .find(|r| r.operation.nodes.iter().any(|n| nodes.contains(n)))
     }
 }
 
 fn new_id() -> OperationId {
-    #[expect(clippy::expect_used, reason = "a UUID in lower case fits the grammar of operation ids")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a UUID in lower case fits the grammar of operation ids"
+    )]
     OperationId::new(uuid::Uuid::now_v7().to_string()).expect("a UUID is an operation id")
 }
 
 fn busy(holder: &Operation) -> ApiError {
     let nodes: Vec<&str> = holder.nodes.iter().map(NodeId::as_str).collect();
-    let message = format!("{} holds {}: {}", kind(holder), nodes.join(" and "), holder.subject);
-    let mut error = ApiError::new(ErrorCode::Busy, message)
-        .with_hint(format!("wait for operation {} to end, or cancel it", holder.id));
+    let message = format!(
+        "{} holds {}: {}",
+        kind(holder),
+        nodes.join(" and "),
+        holder.subject
+    );
+    let mut error = ApiError::new(ErrorCode::Busy, message).with_hint(format!(
+        "wait for operation {} to end, or cancel it",
+        holder.id
+    ));
     error.operation = Some(Box::new(holder.clone()));
     error
 }
@@ -339,13 +413,20 @@ fn refusal(blockers: &[Finding]) -> ApiError {
         [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
     };
     let fields = blockers.iter().map(|b| FieldError {
-        path: b.node.as_ref().map_or_else(|| b.code.clone(), |n| format!("{}@{n}", b.code)),
+        path: b
+            .node
+            .as_ref()
+            .map_or_else(|| b.code.clone(), |n| format!("{}@{n}", b.code)),
         message: match &b.fix {
             Some(fix) => format!("{}. {fix}", b.message.trim_end_matches('.')),
             None => b.message.clone(),
         },
     });
-    let code = if missing { ErrorCode::NotFound } else { ErrorCode::Blocked };
+    let code = if missing {
+        ErrorCode::NotFound
+    } else {
+        ErrorCode::Blocked
+    };
     let mut error = ApiError::new(code, message).with_fields(fields.collect());
     error.hint = first.and_then(|b| b.fix.clone());
     error
@@ -358,7 +439,10 @@ fn unknown(id: &OperationId) -> ApiError {
 
 fn internal(error: &dyn std::error::Error) -> ApiError {
     tracing::error!(%error, "an operation could not begin");
-    ApiError::new(ErrorCode::Internal, format!("the operation could not begin: {error}"))
+    ApiError::new(
+        ErrorCode::Internal,
+        format!("the operation could not begin: {error}"),
+    )
 }
 
 /// A caller that has gone away does not need its answer.

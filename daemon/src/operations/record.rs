@@ -29,7 +29,14 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(operation: Operation, feed: Feed, manager: mpsc::Sender<Request>) -> Self {
         let now = Instant::now();
-        Self { operation, feed, manager, began: now, elsewhere: Duration::ZERO, published: now }
+        Self {
+            operation,
+            feed,
+            manager,
+            began: now,
+            elsewhere: Duration::ZERO,
+            published: now,
+        }
     }
 
     pub(super) fn operation(&self) -> &Operation {
@@ -62,7 +69,12 @@ impl Record {
         self.publish().await;
     }
 
-    pub(super) async fn end_step(&mut self, index: usize, state: StepState, detail: Option<String>) {
+    pub(super) async fn end_step(
+        &mut self,
+        index: usize,
+        state: StepState,
+        detail: Option<String>,
+    ) {
         if let Some(step) = self.operation.steps.get_mut(index) {
             step.state = state;
             step.ended_at = Some(clock::now());

@@ -21,7 +21,11 @@ pub(super) async fn plan(run: &Run) -> Option<Plan> {
     };
     let planned = capture::plan(&run.ctx, &intent, &run.plan.operation).await;
     if planned.plan.is_none() {
-        let blockers: Vec<_> = planned.blockers.iter().map(|b| b.message.as_str()).collect();
+        let blockers: Vec<_> = planned
+            .blockers
+            .iter()
+            .map(|b| b.message.as_str())
+            .collect();
         tracing::warn!(repo = %last.repo, ?blockers, "the last good model cannot be restored");
     }
     planned.plan
@@ -33,5 +37,8 @@ pub(super) fn last_good(
     failed: &spark_core::plan::UnitLaunch,
 ) -> Option<crate::journal::Launch> {
     let launches = ctx.launches.borrow();
-    launches.iter().find(|l| (&l.repo, &l.recipe) != (&failed.repo, &failed.recipe)).cloned()
+    launches
+        .iter()
+        .find(|l| (&l.repo, &l.recipe) != (&failed.repo, &failed.recipe))
+        .cloned()
 }

@@ -24,7 +24,10 @@ use crate::journal::Launch;
 /// Why the steps ended before their end.
 #[derive(Debug)]
 pub(super) enum Halt {
-    Failed { error: String, advice: Option<Box<Advice>> },
+    Failed {
+        error: String,
+        advice: Option<Box<Advice>>,
+    },
     Cancelled,
     /// The daemon is shutting down: the journal keeps the operation open for the next start.
     ShutDown,
@@ -32,7 +35,10 @@ pub(super) enum Halt {
 
 impl Halt {
     pub(super) fn failed(error: impl Into<String>) -> Self {
-        Self::Failed { error: error.into(), advice: None }
+        Self::Failed {
+            error: error.into(),
+            advice: None,
+        }
     }
 }
 
@@ -63,22 +69,38 @@ impl Run {
             let outcome = self.steps(from).await;
             let halt = match outcome {
                 Ok(()) => {
-                    let state = if restoring { OperationState::RolledBack } else { OperationState::Succeeded };
+                    let state = if restoring {
+                        OperationState::RolledBack
+                    } else {
+                        OperationState::Succeeded
+                    };
                     return self.end(state).await;
                 }
                 Err(Halt::ShutDown) => return,
                 Err(halt) => halt,
             };
             let cancelled = matches!(halt, Halt::Cancelled);
-            if let Halt::Failed { error, advice } = halt {
+            // The cause of a failed restore does not hide the first one.
+            if let Halt::Failed { error, advice } = halt
+                && !restoring
+            {
                 self.record.failed_with(error, advice.map(|a| *a)).await;
             }
-            self.record.skip_rest().await;
-            undo::launched(&self.ctx, &mut self.record, &self.plan).await;
-            let state = if cancelled { OperationState::Cancelled } else { OperationState::Failed };
+            self.undo().await;
+            let state = if cancelled {
+                OperationState::Cancelled
+            } else {
+                OperationState::Failed
+            };
             // Once, and never after a cancel: the operator is at the keyboard then.
-            let restore = if restoring || cancelled { None } else { restore::plan(&self).await };
-            let Some(plan) = restore else { return self.end(state).await };
+            let restore = if restoring || cancelled {
+                None
+            } else {
+                restore::plan(&self).await
+            };
+            let Some(plan) = restore else {
+                return self.end(state).await;
+            };
             restoring = true;
             if let Err(error) = self.adopt(plan).await {
                 tracing::error!(%error, "the restore could not be written to the journal");
@@ -88,11 +110,40 @@ impl Run {
         }
     }
 
+    /// Nothing of the launch stays, and the last good model is named.
+    async fn undo(&mut self) {
+        self.record.skip_rest().await;
+        undo::launched(&self.ctx, &mut self.record, &self.plan).await;
+        let failed = self.plan.launch.as_ref();
+        let last = failed.and_then(|launch| restore::last_good(&self.ctx, launch));
+        self.record
+            .last_good(last.map(|l| l.repo.to_string()))
+            .await;
+    }
+
+    /// Ends an operation that an earlier run of the daemon left and that cannot go on.
+    pub(super) async fn give_up(mut self, reason: String) {
+        if self.record.operation().error.is_none() {
+            self.record.failed_with(reason, None).await;
+        }
+        self.undo().await;
+        let cancelled = self.record.operation().cancelling;
+        self.end(if cancelled {
+            OperationState::Cancelled
+        } else {
+            OperationState::Failed
+        })
+        .await;
+    }
+
     /// Goes on with another plan: that of the last good model.
     async fn adopt(&mut self, plan: Plan) -> Result<(), crate::journal::JournalError> {
         self.offset = self.record.append_steps(super::view_steps(&plan)).await;
         let text = serde_json::to_string(&plan).map_err(crate::journal::JournalError::Encode)?;
-        self.ctx.journal.replan(self.record.operation(), text).await?;
+        self.ctx
+            .journal
+            .replan(self.record.operation(), text)
+            .await?;
         self.plan = plan;
         self.launched = None;
         Ok(())
@@ -105,7 +156,8 @@ impl Run {
             self.check_stop().await?;
             let rest = steps.get(index..).unwrap_or_default();
             let together = rest.iter().take_while(|s| joins(step, s)).count().max(1);
-            self.group(index, rest.get(..together).unwrap_or_default()).await?;
+            self.group(index, rest.get(..together).unwrap_or_default())
+                .await?;
             index += together;
         }
         Ok(())
@@ -125,7 +177,12 @@ impl Run {
 
     async fn group(&mut self, index: usize, steps: &[Step]) -> Result<(), Halt> {
         for i in 0..steps.len() {
-            self.journal(self.ctx.journal.intend(&self.plan.operation, index + i).await)?;
+            self.journal(
+                self.ctx
+                    .journal
+                    .intend(&self.plan.operation, index + i)
+                    .await,
+            )?;
             self.record.begin_step(self.offset + index + i).await;
         }
         let results = self.dispatch(index, steps).await;
@@ -144,11 +201,27 @@ impl Run {
                         Halt::ShutDown => (StepState::Running, None),
                     };
                     self.record.end_step(at, state, detail).await;
-                    first.get_or_insert(halt);
+                    first.get_or_insert((index + i, halt));
                 }
             }
         }
-        first.map_or(Ok(()), Err)
+        let Some((failed, halt)) = first else {
+            return Ok(());
+        };
+        if let Halt::Failed { error, advice } = &halt {
+            self.record
+                .failed_with(error.clone(), advice.as_deref().cloned())
+                .await;
+        }
+        if !matches!(halt, Halt::ShutDown) {
+            self.journal(
+                self.ctx
+                    .journal
+                    .failed(self.record.operation(), failed)
+                    .await,
+            )?;
+        }
+        Err(halt)
     }
 
     fn journal(&self, written: Result<(), crate::journal::JournalError>) -> Result<(), Halt> {
@@ -168,7 +241,9 @@ impl Run {
                 results
             }
             Some(Step::ProveFree { .. }) => {
-                let all = steps.iter().map(|s| free::prove(&self.ctx, &self.plan, s, &self.cancel));
+                let all = steps
+                    .iter()
+                    .map(|s| free::prove(&self.ctx, &self.plan, s, &self.cancel));
                 let results = join_all(all).await;
                 self.record.not_ours(began.elapsed());
                 results
@@ -193,7 +268,7 @@ impl Run {
             Step::Load => self.timed(index, load::follow).await,
             Step::Probe => self.elsewhere(probe::answer).await,
             Step::WarmUp => self.elsewhere(probe::warm_up).await,
-            Step::Open => Ok(self.open()),
+            Step::Open => Ok(self.open().await),
             Step::Remember => Ok(None),
         }
     }
@@ -217,9 +292,12 @@ impl Run {
         result
     }
 
-    fn open(&self) -> Option<String> {
+    async fn open(&self) -> Option<String> {
         let launch = self.plan.launch.as_ref()?;
-        self.ctx.units.mark_ready(&launch.unit, &self.plan.operation, clock::now());
+        self.ctx
+            .units
+            .mark_ready(&launch.unit, &self.plan.operation, clock::now())
+            .await;
         self.ctx.gate.set(Route::Serving(crate::gate::Upstream {
             served_name: launch.served_name.clone(),
             base_url: launch.endpoint.clone(),
@@ -227,10 +305,17 @@ impl Run {
         Some(format!("requests go to {}", launch.served_name))
     }
 
-    async fn end(mut self, state: OperationState) {
+    pub(super) async fn end(mut self, state: OperationState) {
         self.record.set_end(state);
-        let succeeded = matches!(state, OperationState::Succeeded | OperationState::RolledBack);
-        let launch = if succeeded { self.remembered().await } else { None };
+        let succeeded = matches!(
+            state,
+            OperationState::Succeeded | OperationState::RolledBack
+        );
+        let launch = if succeeded {
+            self.remembered().await
+        } else {
+            None
+        };
         if let Err(error) = self.ctx.journal.end(self.record.operation(), launch).await {
             tracing::error!(%error, operation = %self.plan.operation, "the end of an operation was not written");
         }
@@ -254,13 +339,17 @@ impl Run {
         if self.plan.kind != OperationKind::Swap {
             return None;
         }
+        // After a restart of the daemon the moment of the launch is not known; the beginning is.
+        let since_begin = || clock::now().seconds_since(self.record.operation().started_at);
         let memory = free::taken(&self.ctx, &self.memory_before).await;
         Some(Launch {
             repo: launch.repo.clone(),
             recipe: launch.recipe.clone(),
             nodes: launch.nodes.clone(),
             at: clock::now(),
-            load_s: self.launched.map_or(0.0, |at| at.elapsed().as_secs_f64()),
+            load_s: self
+                .launched
+                .map_or_else(since_begin, |at| at.elapsed().as_secs_f64()),
             memory_bytes: memory,
         })
     }

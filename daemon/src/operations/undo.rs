@@ -19,14 +19,18 @@ const TRIES: u32 = 5;
 pub(super) async fn launched(ctx: &Context, record: &mut Record, plan: &Plan) {
     let Some(launch) = &plan.launch else { return };
     let results =
-        futures_util::future::join_all(launch.nodes.iter().map(|node| on_node(ctx, plan, node))).await;
+        futures_util::future::join_all(launch.nodes.iter().map(|node| on_node(ctx, plan, node)))
+            .await;
     for (node, result) in launch.nodes.iter().zip(results) {
         match result {
             Ok(0) => {}
             Ok(_) => record.line(note(node, "the containers of this launch are removed")),
             Err(why) => {
                 tracing::warn!(%node, ?why, "containers of a failed launch may be left");
-                record.line(note(node, &format!("containers of this launch may be left: {why}")));
+                record.line(note(
+                    node,
+                    &format!("containers of this launch may be left: {why}"),
+                ));
             }
         }
     }
@@ -37,7 +41,11 @@ pub(super) async fn launched(ctx: &Context, record: &mut Record, plan: &Plan) {
 async fn on_node(ctx: &Context, plan: &Plan, node: &NodeId) -> Result<usize, String> {
     let mut last = "it does not answer".to_owned();
     for attempt in 0..TRIES {
-        if attempt > 0 && hands::link_back(ctx, node, Duration::from_secs(20)).await.is_err() {
+        if attempt > 0
+            && hands::link_back(ctx, node, Duration::from_secs(20))
+                .await
+                .is_err()
+        {
             return Err(last);
         }
         match hands::containers_of(ctx, node, &plan.operation).await {

@@ -48,13 +48,22 @@ impl Logs {
     }
 
     async fn tail_rank(&self, rank: &Rank, lines: usize) -> Result<String, ApiError> {
-        let link = self.nodes.link(&rank.node).ok_or_else(|| unreachable(rank, "it is not set up"))?;
+        let link = self
+            .nodes
+            .link(&rank.node)
+            .ok_or_else(|| unreachable(rank, "it is not set up"))?;
         let limits = Limits::within(std::time::Duration::from_secs(30));
         match link.run(&logs_command(rank, lines, false)?, limits).await {
-            Outcome::Exited { status: 0, stdout, .. } => Ok(clean_text(&stdout)),
+            Outcome::Exited {
+                status: 0, stdout, ..
+            } => Ok(clean_text(&stdout)),
             Outcome::Exited { stdout, .. } => Err(ApiError::new(
                 ErrorCode::NotFound,
-                format!("docker on {} has no log: {}", rank.node, spark_ipc::text::clean_line(&stdout, 300)),
+                format!(
+                    "docker on {} has no log: {}",
+                    rank.node,
+                    spark_ipc::text::clean_line(&stdout, 300)
+                ),
             )),
             Outcome::TimedOut => Err(unreachable(rank, "it took too long")),
             Outcome::Lost { cause } => Err(unreachable(rank, &cause)),
@@ -63,11 +72,18 @@ impl Logs {
     }
 
     /// The last `lines` lines of every rank, and the new ones as they come.
-    pub async fn follow(&self, unit: &UnitId, lines: usize) -> Result<BoxStream<'static, LogLine>, ApiError> {
+    pub async fn follow(
+        &self,
+        unit: &UnitId,
+        lines: usize,
+    ) -> Result<BoxStream<'static, LogLine>, ApiError> {
         let unit = self.find(unit)?;
         let mut all = SelectAll::new();
         for rank in &unit.ranks {
-            let link = self.nodes.link(&rank.node).ok_or_else(|| unreachable(rank, "it is not set up"))?;
+            let link = self
+                .nodes
+                .link(&rank.node)
+                .ok_or_else(|| unreachable(rank, "it is not set up"))?;
             let followed = link
                 .follow(&logs_command(rank, lines, true)?)
                 .await
@@ -88,7 +104,9 @@ impl Logs {
                     .boxed(),
             );
         }
-        let numbered = all.zip(stream::iter(1u64..)).map(|(line, seq)| LogLine { seq, ..line });
+        let numbered = all
+            .zip(stream::iter(1u64..))
+            .map(|(line, seq)| LogLine { seq, ..line });
         Ok(numbered.boxed())
     }
 
@@ -139,7 +157,10 @@ pub(crate) fn split_time(line: &str) -> (Option<Time>, String) {
 }
 
 fn unreachable(rank: &Rank, why: &str) -> ApiError {
-    ApiError::new(ErrorCode::Unreachable, format!("{} cannot be asked for the log: {why}", rank.node))
+    ApiError::new(
+        ErrorCode::Unreachable,
+        format!("{} cannot be asked for the log: {why}", rank.node),
+    )
 }
 
 #[cfg(test)]

@@ -83,7 +83,8 @@ pub(super) async fn watch(
                 None => return,
             },
         }
-        watcher.look(&Arc::clone(&nodes.borrow_and_update()), everywhere).await;
+        let seen = Arc::clone(&nodes.borrow_and_update());
+        watcher.look(&seen, everywhere).await;
         let known_now = watcher.known();
         list.send_if_modified(|now| {
             let changed = *now != known_now.units;
@@ -121,7 +122,10 @@ impl Watcher {
     }
 
     async fn look(&mut self, nodes: &[Node], everywhere: bool) {
-        let asked: Vec<&Node> = nodes.iter().filter(|n| everywhere || self.changed(n)).collect();
+        let asked: Vec<&Node> = nodes
+            .iter()
+            .filter(|n| everywhere || self.changed(n))
+            .collect();
         let answers = join_all(asked.iter().map(|n| inspect(&self.around.nodes, &n.id))).await;
         for (node, answer) in asked.iter().zip(answers) {
             match answer {
@@ -136,7 +140,10 @@ impl Watcher {
                 }
             }
         }
-        for node in nodes.iter().filter(|n| n.freshness == Freshness::Unreachable) {
+        for node in nodes
+            .iter()
+            .filter(|n| n.freshness == Freshness::Unreachable)
+        {
             self.containers.remove(&node.id);
             self.seen.remove(&node.id);
         }
@@ -183,7 +190,8 @@ impl Watcher {
     fn ask_the_silent(&mut self) {
         let silent = |u: &&Unit| u.owner == OWNER && u.state == UnitState::Loading;
         for unit in self.units.iter().filter(silent) {
-            let (Some(endpoint), Some(name), Some(launch)) = (&unit.endpoint, &unit.served_name, &unit.launch)
+            let (Some(endpoint), Some(name), Some(launch)) =
+                (&unit.endpoint, &unit.served_name, &unit.launch)
             else {
                 continue;
             };
@@ -199,7 +207,11 @@ impl Watcher {
                     answer = engine.serves(&name) => answer,
                 };
                 let told = match answer {
-                    Ok(()) => Ask::Ready { unit: id, launch, at: clock::now() },
+                    Ok(()) => Ask::Ready {
+                        unit: id,
+                        launch,
+                        at: clock::now(),
+                    },
                     Err(error) => {
                         tracing::debug!(unit = %id, %error, "a running unit does not answer yet");
                         Ask::Silent { launch }
@@ -224,7 +236,10 @@ impl Watcher {
             serving
                 .and_then(|u| {
                     let (served_name, base_url) = (u.served_name.clone()?, u.endpoint.clone()?);
-                    Some(Route::Serving(Upstream { served_name, base_url }))
+                    Some(Route::Serving(Upstream {
+                        served_name,
+                        base_url,
+                    }))
                 })
                 .unwrap_or(Route::NoModel),
         );
@@ -233,14 +248,19 @@ impl Watcher {
 
 /// What the poll shows of a node's containers.
 fn shown(node: &Node) -> BTreeSet<(String, String)> {
-    node.containers.iter().map(|c| (c.id.clone(), c.state.clone())).collect()
+    node.containers
+        .iter()
+        .map(|c| (c.id.clone(), c.state.clone()))
+        .collect()
 }
 
 /// The containers of a node; `None` when it does not answer.
 async fn inspect(nodes: &Nodes, id: &NodeId) -> Option<Vec<ContainerFacts>> {
     let link = nodes.link(id)?;
     match link.run(&units::command(), Limits::within(LOOK)).await {
-        Outcome::Exited { status: 0, stdout, .. } => {
+        Outcome::Exited {
+            status: 0, stdout, ..
+        } => {
             let (containers, warnings) = units::read(&stdout);
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a container cannot be read");

@@ -13,14 +13,20 @@ const RETRY_AFTER_S: u32 = 30;
 
 pub(in crate::operations) async fn drain(ctx: &Context, plan: &Plan) -> StepResult {
     let coming = plan.launch.as_ref();
-    let expected = coming.and_then(|l| l.expected_s).map_or(RETRY_AFTER_S, whole_seconds);
+    let expected = coming
+        .and_then(|l| l.expected_s)
+        .map_or(RETRY_AFTER_S, whole_seconds);
     ctx.gate.set(match coming {
-        Some(launch) => {
-            Route::Swapping { to: Some(launch.served_name.clone()), retry_after_s: expected }
-        }
+        Some(launch) => Route::Swapping {
+            to: Some(launch.served_name.clone()),
+            retry_after_s: expected,
+        },
         None => Route::NoModel,
     });
-    let left = ctx.gate.drained(Duration::from_secs(ctx.drain_timeout_s.get())).await;
+    let left = ctx
+        .gate
+        .drained(Duration::from_secs(ctx.drain_timeout_s.get()))
+        .await;
     Ok(match left {
         0 => Some("no request in flight".to_owned()),
         1 => Some("one request was still in flight and is cut off".to_owned()),
@@ -29,7 +35,11 @@ pub(in crate::operations) async fn drain(ctx: &Context, plan: &Plan) -> StepResu
 }
 
 /// Whole seconds for a Retry-After header, between 5 and 600.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 5..=600")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 5..=600"
+)]
 fn whole_seconds(seconds: f64) -> u32 {
     seconds.clamp(5.0, 600.0).ceil() as u32
 }

@@ -24,8 +24,12 @@ pub(in crate::operations) async fn prove(
     step: &Step,
     cancel: &CancellationToken,
 ) -> StepResult {
-    let Step::ProveFree { node, .. } = step else { return Ok(None) };
-    let Some(target) = plan.free_target(node) else { return Ok(None) };
+    let Step::ProveFree { node, .. } = step else {
+        return Ok(None);
+    };
+    let Some(target) = plan.free_target(node) else {
+        return Ok(None);
+    };
     let began = Instant::now();
     let limit = Duration::from_secs(u64::from(plan.free_wait_s));
     let mut free_since: Option<Instant> = None;
@@ -33,7 +37,9 @@ pub(in crate::operations) async fn prove(
         let seen = context::fresh(ctx, node, clock::now(), Duration::from_secs(15)).await;
         let verdict = seen.as_ref().map_or(Verdict::Unknown, |n| judge(n, target));
         match (verdict, free_since) {
-            (Verdict::Free(bytes), Some(at)) if at.elapsed() >= SETTLE => return Ok(Some(told(bytes))),
+            (Verdict::Free(bytes), Some(at)) if at.elapsed() >= SETTLE => {
+                return Ok(Some(told(bytes)));
+            }
             // A node where nothing had to be stopped has nothing to settle.
             (Verdict::Free(bytes), None) if plan.stops.is_empty() => return Ok(Some(told(bytes))),
             (Verdict::Free(_), at) => free_since = Some(at.unwrap_or_else(Instant::now)),
@@ -54,9 +60,19 @@ enum Verdict {
 }
 
 fn judge(node: &Node, target: &FreeTarget) -> Verdict {
-    let Some(memory) = &node.memory else { return Verdict::Unknown };
-    if let Some(process) = node.gpu_processes.iter().flatten().find(|p| p.orphan && is_engine(&p.name)) {
-        return Verdict::Held(format!("process {} ({}) was left behind and holds memory", process.pid, process.name));
+    let Some(memory) = &node.memory else {
+        return Verdict::Unknown;
+    };
+    if let Some(process) = node
+        .gpu_processes
+        .iter()
+        .flatten()
+        .find(|p| p.orphan && is_engine(&p.name))
+    {
+        return Verdict::Held(format!(
+            "process {} ({}) was left behind and holds memory",
+            process.pid, process.name
+        ));
     }
     if memory.available_bytes >= target.threshold_bytes {
         Verdict::Free(memory.available_bytes)
@@ -94,7 +110,14 @@ fn gib(bytes: u64) -> String {
 /// MemAvailable of the nodes that a launch takes, as last seen.
 pub(in crate::operations) fn available(ctx: &Context, plan: &Plan) -> Vec<(NodeId, u64)> {
     let nodes = ctx.view.nodes.borrow();
-    let of = |id: &NodeId| nodes.iter().find(|n| n.id == *id)?.memory.as_ref().map(|m| m.available_bytes);
+    let of = |id: &NodeId| {
+        nodes
+            .iter()
+            .find(|n| n.id == *id)?
+            .memory
+            .as_ref()
+            .map(|m| m.available_bytes)
+    };
     let ids = plan.launch.iter().flat_map(|l| &l.nodes);
     ids.filter_map(|id| Some((id.clone(), of(id)?))).collect()
 }

@@ -17,14 +17,20 @@ const TRIES: u32 = 10;
 pub(in crate::operations) fn still_holds(run: &Run) -> StepResult {
     let ranks = run.plan.launch.iter().flat_map(|l| &l.ranks);
     for rank in ranks {
-        verify_round_trip(&rank.run.remote())
-            .map_err(|e| Halt::failed(format!("the launch command of rank {} is refused: {e}", rank.rank)))?;
+        verify_round_trip(&rank.run.remote()).map_err(|e| {
+            Halt::failed(format!(
+                "the launch command of rank {} is refused: {e}",
+                rank.rank
+            ))
+        })?;
     }
     Ok(Some("the plan holds".to_owned()))
 }
 
 pub(in crate::operations) async fn one(run: &mut Run, rank: u32) -> StepResult {
-    let Some(launch) = run.plan.rank_launch(rank).cloned() else { return Ok(None) };
+    let Some(launch) = run.plan.rank_launch(rank).cloned() else {
+        return Ok(None);
+    };
     if run.launched.is_none() {
         run.launched = Some(Instant::now());
         run.memory_before = free::available(&run.ctx, &run.plan);
@@ -41,12 +47,18 @@ pub(in crate::operations) async fn one(run: &mut Run, rank: u32) -> StepResult {
             Done::Unknown(_) => {
                 hands::link_back(&run.ctx, &launch.node, Duration::from_secs(60)).await?;
                 if already_ours(run, &launch.node, rank).await {
-                    return Ok(Some(format!("{} runs; the link had dropped", launch.container)));
+                    return Ok(Some(format!(
+                        "{} runs; the link had dropped",
+                        launch.container
+                    )));
                 }
             }
         }
     }
-    Err(Halt::failed(format!("{} does not answer, so it is not known whether rank {rank} runs", launch.node)))
+    Err(Halt::failed(format!(
+        "{} does not answer, so it is not known whether rank {rank} runs",
+        launch.node
+    )))
 }
 
 /// Whether the node has a container of this very launch for `rank`.
@@ -57,7 +69,13 @@ async fn already_ours(run: &Run, node: &spark_ipc::id::NodeId, rank: u32) -> boo
 
 /// Every rank's container runs.
 pub(in crate::operations) async fn all_run(run: &mut Run) -> StepResult {
-    let ranks = run.plan.launch.iter().flat_map(|l| &l.ranks).cloned().collect::<Vec<_>>();
+    let ranks = run
+        .plan
+        .launch
+        .iter()
+        .flat_map(|l| &l.ranks)
+        .cloned()
+        .collect::<Vec<_>>();
     for rank in ranks {
         let found = hands::containers_of(&run.ctx, &rank.node, &run.plan.operation).await;
         let Ok(found) = found else {
@@ -67,10 +85,18 @@ pub(in crate::operations) async fn all_run(run: &mut Run) -> StepResult {
         match found.iter().find(|c| hands::rank_of(c) == Some(rank.rank)) {
             Some(container) if container.state == "running" => {}
             Some(container) => {
-                let error = format!("rank {} on {} is {}, not running", rank.rank, rank.node, container.state);
+                let error = format!(
+                    "rank {} on {} is {}, not running",
+                    rank.rank, rank.node, container.state
+                );
                 return Err(diagnose::ended(run, error).await);
             }
-            None => return Err(Halt::failed(format!("{} has no container of this launch", rank.node))),
+            None => {
+                return Err(Halt::failed(format!(
+                    "{} has no container of this launch",
+                    rank.node
+                )));
+            }
         }
     }
     Ok(Some("every rank runs".to_owned()))

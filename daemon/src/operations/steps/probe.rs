@@ -12,7 +12,9 @@ const WARM_ANSWER: Duration = Duration::from_secs(60);
 const HEALTH_TRIES: u32 = 20;
 
 pub(in crate::operations) async fn answer(run: &mut Run) -> StepResult {
-    let Some(launch) = run.plan.launch.clone() else { return Ok(None) };
+    let Some(launch) = run.plan.launch.clone() else {
+        return Ok(None);
+    };
     let engine = run.ctx.engine.at(&launch.endpoint);
     let mut last = None;
     for _try in 0..HEALTH_TRIES {
@@ -46,13 +48,17 @@ pub(in crate::operations) async fn answer(run: &mut Run) -> StepResult {
 /// One more request, so that the first client does not pay for what compiles late. Its failure is told,
 /// and harms nothing.
 pub(in crate::operations) async fn warm_up(run: &mut Run) -> StepResult {
-    let Some(launch) = run.plan.launch.clone() else { return Ok(None) };
+    let Some(launch) = run.plan.launch.clone() else {
+        return Ok(None);
+    };
     let engine = run.ctx.engine.at(&launch.endpoint);
     let probe = engine::Probe::of(launch.kind);
-    Ok(Some(match engine.ask(&probe, &launch.served_name, WARM_ANSWER).await {
-        Ok(answer) => format!("{:.1} s", answer.seconds),
-        Err(error) => format!("no answer to the second request: {error}"),
-    }))
+    Ok(Some(
+        match engine.ask(&probe, &launch.served_name, WARM_ANSWER).await {
+            Ok(answer) => format!("{:.1} s", answer.seconds),
+            Err(error) => format!("no answer to the second request: {error}"),
+        },
+    ))
 }
 
 fn failed(error: &EngineError) -> Halt {

@@ -12,19 +12,29 @@ use super::super::run::{Halt, StepResult};
 const TRIES: u32 = 20;
 
 pub(in crate::operations) async fn one(ctx: &Context, plan: &Plan, step: &Step) -> StepResult {
-    let Step::Stop { unit, node, rank } = step else { return Ok(None) };
-    let Some(container) = plan.container_stop(unit, node, *rank) else { return Ok(None) };
+    let Step::Stop { unit, node, rank } = step else {
+        return Ok(None);
+    };
+    let Some(container) = plan.container_stop(unit, node, *rank) else {
+        return Ok(None);
+    };
     for _try in 0..TRIES {
         match stop_and_remove(ctx, container, plan.stop_grace_s).await {
             Done::Ok(_) => return Ok(Some(format!("{} is gone", container.name))),
             Done::Refused { stderr, .. } => {
-                return Err(Halt::failed(format!("{} could not be stopped: {stderr}", container.name)));
+                return Err(Halt::failed(format!(
+                    "{} could not be stopped: {stderr}",
+                    container.name
+                )));
             }
             // Whether it was done is not known; saying it again does no harm.
             Done::Unknown(_) => hands::link_back(ctx, node, Duration::from_secs(30)).await?,
         }
     }
-    Err(Halt::failed(format!("{node} does not answer, so it is not known whether {} runs", container.name)))
+    Err(Halt::failed(format!(
+        "{node} does not answer, so it is not known whether {} runs",
+        container.name
+    )))
 }
 
 async fn stop_and_remove(ctx: &Context, container: &ContainerStop, grace_s: u32) -> Done {
