@@ -35,11 +35,19 @@ pub(super) struct Flag {
 
 impl Flag {
     pub(super) const fn long(long: &'static str, kind: Kind) -> Self {
-        Self { long, short: None, kind }
+        Self {
+            long,
+            short: None,
+            kind,
+        }
     }
 
     pub(super) const fn short(short: char, long: &'static str, kind: Kind) -> Self {
-        Self { long, short: Some(short), kind }
+        Self {
+            long,
+            short: Some(short),
+            kind,
+        }
     }
 
     /// As pflag names it in a complaint: `-m, --memory`.
@@ -93,7 +101,8 @@ impl Parsed {
 
     /// Whether a switch is on.
     pub(super) fn on(&self, long: &str) -> bool {
-        self.last(long).is_some_and(|v| values::boolean(v) == Ok(true))
+        self.last(long)
+            .is_some_and(|v| values::boolean(v) == Ok(true))
     }
 
     /// The last value of a number option; it was checked when it was parsed.
@@ -172,9 +181,7 @@ impl Command {
         while let Some(letter) = letters.next() {
             let Some(flag) = self.lookup(|f| f.short == Some(letter)) else {
                 let left: String = std::iter::once(letter).chain(letters).collect();
-                return Err(
-                    self.misuse(&format!("unknown shorthand flag: '{letter}' in -{left}"))
-                );
+                return Err(self.misuse(&format!("unknown shorthand flag: '{letter}' in -{left}")));
             };
             let tail = letters.as_str();
             let value = if let Some(value) = tail.strip_prefix('=') {
@@ -200,7 +207,10 @@ impl Command {
 
     fn store(&self, flag: Flag, value: String, parsed: &mut Parsed) -> Result<(), Refusal> {
         values::check(flag.kind, &value).map_err(|why| {
-            self.misuse(&format!("invalid argument \"{value}\" for \"{}\" flag: {why}", flag.label()))
+            self.misuse(&format!(
+                "invalid argument \"{value}\" for \"{}\" flag: {why}",
+                flag.label()
+            ))
         })?;
         parsed.values.entry(flag.long).or_default().push(value);
         Ok(())
@@ -215,19 +225,24 @@ impl Command {
             _ => return Ok(()),
         };
         let (name, usage) = (self.name, self.usage_line());
-        let text =
-            format!("docker: '{name}' {wanted}\n\n{usage}\n\n{see} '{name} --help' for more information");
+        let text = format!(
+            "docker: '{name}' {wanted}\n\n{usage}\n\n{see} '{name} --help' for more information"
+        );
         Err(Refusal::new(1, text))
     }
 
     fn usage_line(&self) -> String {
-        format!("Usage:  {} {}", self.name, self.usage).trim_end().to_owned()
+        format!("Usage:  {} {}", self.name, self.usage)
+            .trim_end()
+            .to_owned()
     }
 
     fn misuse(&self, what: &str) -> Refusal {
         let name = self.name;
-        let text =
-            format!("{what}\n\n{}\n\nRun '{name} --help' for more information", self.usage_line());
+        let text = format!(
+            "{what}\n\n{}\n\nRun '{name} --help' for more information",
+            self.usage_line()
+        );
         Refusal::new(125, text)
     }
 
@@ -237,7 +252,9 @@ impl Command {
             text.push_str("\nOptions:\n");
         }
         for flag in self.flags {
-            let short = flag.short.map_or_else(|| "    ".to_owned(), |c| format!("-{c}, "));
+            let short = flag
+                .short
+                .map_or_else(|| "    ".to_owned(), |c| format!("-{c}, "));
             let row = format!("  {short}--{} {}", flag.long, values::type_name(flag.kind));
             text.push_str(row.trim_end());
             text.push('\n');
@@ -248,7 +265,10 @@ impl Command {
     /// A refusal that docker makes after parsing: `docker: WHY` and where to read more, 125.
     pub(super) fn refuse(&self, why: &str) -> Refusal {
         let name = self.name;
-        Refusal::new(125, format!("docker: {why}\n\nRun '{name} --help' for more information"))
+        Refusal::new(
+            125,
+            format!("docker: {why}\n\nRun '{name} --help' for more information"),
+        )
     }
 }
 
@@ -286,12 +306,19 @@ mod tests {
 
     fn refusal(command: &Command, line: &str) -> (i32, String) {
         let refusal = command.parse(&words(line)).unwrap_err();
-        (refusal.code, refusal.text.lines().next().unwrap_or_default().to_owned())
+        (
+            refusal.code,
+            refusal.text.lines().next().unwrap_or_default().to_owned(),
+        )
     }
 
     #[test]
     fn options_end_at_the_image() {
-        let parsed = RUN.parse(&words("-d --name=a --net host -e A=1 -eB=2 img serve --port 1")).unwrap();
+        let parsed = RUN
+            .parse(&words(
+                "-d --name=a --net host -e A=1 -eB=2 img serve --port 1",
+            ))
+            .unwrap();
         assert!(parsed.on("detach"));
         assert_eq!(parsed.last("name"), Some("a"));
         assert_eq!(parsed.last("network"), Some("host"));
@@ -326,10 +353,20 @@ mod tests {
                 125,
                 "invalid argument \"abc\" for \"-t, --timeout\" flag: strconv.ParseInt: parsing \"abc\": invalid syntax",
             ),
-            (&RUN, "", 1, "docker: 'docker run' requires at least 1 argument"),
+            (
+                &RUN,
+                "",
+                1,
+                "docker: 'docker run' requires at least 1 argument",
+            ),
             (&PS, "extra", 1, "docker: 'docker ps' accepts no arguments"),
             (&LOGS, "a b", 1, "docker: 'docker logs' requires 1 argument"),
-            (&RENAME, "a", 1, "docker: 'docker rename' requires 2 arguments"),
+            (
+                &RENAME,
+                "a",
+                1,
+                "docker: 'docker rename' requires 2 arguments",
+            ),
         ];
         for (command, line, code, text) in cases {
             assert_eq!(refusal(command, line), (code, text.to_owned()), "{line}");

@@ -42,13 +42,17 @@ pub(super) fn boolean(value: &str) -> Result<bool, Why> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(format!("strconv.ParseBool: parsing \"{value}\": invalid syntax")),
+        _ => Err(format!(
+            "strconv.ParseBool: parsing \"{value}\": invalid syntax"
+        )),
     }
 }
 
 /// Go's `strconv.ParseInt`.
 pub(super) fn integer(value: &str) -> Result<i64, Why> {
-    value.parse().map_err(|_e| format!("strconv.ParseInt: parsing \"{value}\": invalid syntax"))
+    value
+        .parse()
+        .map_err(|_e| format!("strconv.ParseInt: parsing \"{value}\": invalid syntax"))
 }
 
 /// A size such as `64g`, `10gb`, `512MiB` or `-1`, in bytes; units are binary.
@@ -57,7 +61,9 @@ pub(super) fn bytes(value: &str) -> Result<i64, Why> {
     if value == "-1" {
         return Ok(-1);
     }
-    let split = value.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(value.len());
+    let split = value
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(value.len());
     let (number, unit) = value.split_at_checked(split).ok_or_else(why)?;
     let number: f64 = number.parse().map_err(|_e| why())?;
     let unit = unit.trim_start().to_ascii_lowercase();
@@ -70,7 +76,10 @@ pub(super) fn bytes(value: &str) -> Result<i64, Why> {
         "p" => 5,
         _ => return Err(why()),
     };
-    #[expect(clippy::cast_possible_truncation, reason = "docker truncates sizes to whole bytes too")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "docker truncates sizes to whole bytes too"
+    )]
     Ok((number * 1024_f64.powi(exponent)) as i64)
 }
 
@@ -104,7 +113,9 @@ pub(super) fn mount(value: &str) -> Result<MountSpec, Why> {
             "source" | "src" => text.clone_into(&mut spec.source),
             "target" | "dst" | "destination" => text.clone_into(&mut spec.target),
             "readonly" | "ro" => spec.read_only = boolean(text).map_err(|_e| {
-                format!("invalid value for {key}: {text} (must be \"true\", \"1\", \"false\", or \"0\")")
+                format!(
+                    "invalid value for {key}: {text} (must be \"true\", \"1\", \"false\", or \"0\")"
+                )
             })?,
             "bind-propagation" | "consistency" | "tmpfs-size" | "tmpfs-mode" | "volume-opt" => {}
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
@@ -119,8 +130,21 @@ pub(super) fn mount(value: &str) -> Result<MountSpec, Why> {
 /// Reads `nofile=1048576:1048576` as (name, soft, hard).
 pub(super) fn ulimit(value: &str) -> Result<(String, i64, i64), Why> {
     const NAMES: [&str; 15] = [
-        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
-        "rss", "rtprio", "rttime", "sigpending", "stack",
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
     ];
     let Some((name, limits)) = value.split_once('=') else {
         return Err(format!("invalid ulimit argument: {value}"));
@@ -203,9 +227,15 @@ mod tests {
     #[test]
     fn a_mount_names_its_target() {
         let spec = mount("type=bind,src=/a,dst=/b,readonly").unwrap();
-        assert_eq!((spec.source.as_str(), spec.target.as_str(), spec.read_only), ("/a", "/b", true));
+        assert_eq!(
+            (spec.source.as_str(), spec.target.as_str(), spec.read_only),
+            ("/a", "/b", true)
+        );
         assert_eq!(mount("type=bind"), Err("target is required".to_owned()));
-        assert_eq!(mount("foo"), Err("invalid field 'foo' must be a key=value pair".to_owned()));
+        assert_eq!(
+            mount("foo"),
+            Err("invalid field 'foo' must be a key=value pair".to_owned())
+        );
     }
 
     #[test]
@@ -219,6 +249,9 @@ mod tests {
     fn gpu_requests_take_all_or_devices() {
         assert_eq!(gpus("all"), Ok(()));
         assert_eq!(gpus("\"device=0\""), Ok(()));
-        assert_eq!(gpus("foo=bar"), Err("unexpected key 'foo' in 'foo=bar'".to_owned()));
+        assert_eq!(
+            gpus("foo=bar"),
+            Err("unexpected key 'foo' in 'foo=bar'".to_owned())
+        );
     }
 }
