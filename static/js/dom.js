@@ -217,4 +217,4 @@ export function moment(time) {
 }
 
 /** `host_key` as `host key`. @param {string | null | undefined} word */
-export const words = (word) => (word ? word.replaceAll('_', ' ') : DASH);
+export const words = (word) => (word ? word.replaceAll('_', ' ').replace(/\b(dns|gpu|ssh|tcp)\b/g, (w) => w.toUpperCase()) : DASH);

@@ -3,6 +3,8 @@
 import { h } from './dom.js';
 
 const MOST_LINES = 2000;
+/** Streams that end without an event before it is held that there is nothing to read. */
+const MOST_EMPTY = 3;
 
 /** Follows `/api/operations/{id}/events` while it is shown. */
 export class LogView {
@@ -13,6 +15,7 @@ export class LogView {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {EventSource | null} */ #source = null;
   #ended = false;
+  #empty = 0;
 
   /** @param {string} id @param {HTMLElement} box @param {HTMLElement} button */
   constructor(id, box, button) {
@@ -61,6 +64,7 @@ export class LogView {
     source.addEventListener('log', (event) => this.#line(event.data));
     source.addEventListener('lagged', (event) => this.#lagged(event.data));
     source.addEventListener('operation', (event) => {
+      this.#empty = 0;
       this.#ended = parse(event.data)?.operation?.state !== 'running';
     });
     source.addEventListener('error', () => this.#broken(source));
@@ -68,9 +72,12 @@ export class LogView {
 
   /** @param {EventSource} source */
   #broken(source) {
-    if (this.#ended) {
+    this.#empty += 1;
+    if (this.#ended || this.#empty > MOST_EMPTY) {
       source.close();
-      this.#say(this.lines.childElementCount + this.#pending.length > 0 ? 'The operation has ended; this is its log.' : 'The operation has ended; it left no log.');
+      const lines = this.lines.childElementCount + this.#pending.length;
+      const end = this.#ended ? 'The operation has ended' : 'The log stream does not come back';
+      this.#say(`${end}; ${lines > 0 ? 'this is its log.' : 'there is no log of it.'}`);
     } else if (source.readyState === EventSource.CLOSED) {
       this.#say('The log stream broke; trying again…');
       this.#retry = setTimeout(() => this.#open(), 3000);
@@ -89,6 +96,7 @@ export class LogView {
     const line = parse(data)?.line;
     if (!line || (typeof line.seq === 'number' && line.seq <= this.#seq)) return;
     this.#seq = line.seq ?? this.#seq;
+    this.#empty = 0;
     const from = line.node ? `${line.node}${typeof line.rank === 'number' ? `:${line.rank}` : ''}` : '';
     this.#add(h('div', null, h('span.from', null, from), ` ${line.text ?? ''}`));
   }

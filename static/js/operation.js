@@ -1,6 +1,6 @@
 // Operations: the one that runs, step by step, with its log; how it ended and why; the last ones.
 
-import { call } from './api.js';
+import { call, Problem } from './api.js';
 import { confirmAct } from './act.js';
 import { DASH, duration, elapsed, h, known, moment, since, state, words } from './dom.js';
 import { LogView } from './log.js';
@@ -32,6 +32,8 @@ let fetched = null;
 /** @type {LogView | null} */
 let log = null;
 let asked = '';
+/** Why the one that was asked for cannot be shown. */
+let refused = '';
 
 /** @type {import('./types.js').View} */
 export const view = {
@@ -41,7 +43,7 @@ export const view = {
     const operation = world.operations.find((o) => o.id === shown) ?? (fetched?.id === shown ? fetched : null);
     if (shown && !operation) want(shown);
     return [
-      operation ? panel(operation) : shown ? h('p.empty', { 'data-key': 'none' }, 'Asking the daemon for this operation…') : null,
+      operation ? panel(operation) : shown ? h('p.empty', { 'data-key': 'none' }, refused || 'Asking the daemon for this operation…') : null,
       h('h2', { 'data-key': 'last' }, 'Last operations'),
       world.operations.length === 0
         ? h('p.empty', { 'data-key': 'empty' }, 'Nothing has been done yet. A swap or a stop appears here, with every step and its log.')
@@ -78,10 +80,14 @@ export const view = {
 function want(id) {
   if (asked === id) return;
   asked = id;
+  refused = '';
   call('GET', `api/operations/${encodeURIComponent(id)}`).then((answer) => {
     fetched = answer.operation ?? answer;
     document.dispatchEvent(new Event('world'));
-  }).catch(() => setTimeout(() => { asked = ''; }, 5000));
+  }).catch((problem) => {
+    refused = problem instanceof Problem && problem.code === 'not_found' ? 'The daemon no longer has this operation: it keeps the last hundred.' : String(problem.message);
+    document.dispatchEvent(new Event('world'));
+  });
 }
 
 /** @param {Operation} operation */

@@ -12,6 +12,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
+import { LossyProxy } from './lossy.mjs';
+
 const base = process.argv[2];
 const shots = process.argv[3] ?? '';
 if (!base) {
@@ -29,6 +31,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 try {
   await firstLoad();
   await walk();
+  await outage();
   for (const [name, options] of Object.entries(MODES())) await look(name, options);
   assert.deepEqual(complaints, [], 'the console is clean');
   console.log('dashboard: all passed');
@@ -46,14 +49,14 @@ function MODES() {
 }
 
 /** A page on its own profile, watched for complaints. */
-async function open(options, hash = '') {
+async function open(options, hash = '', from = base) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
-  await page.goto(new URL(hash, base).href);
+  await page.goto(new URL(hash, from).href);
   await page.locator('#link-word', { hasText: 'Live' }).waitFor();
   return page;
 }
@@ -122,6 +125,7 @@ async function look(name, options) {
 async function walk() {
   const page = await open({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
   await nodes(page);
+  await steady(page);
   await page.getByRole('link', { name: 'Models' }).click();
   const repo = await preview(page);
   await swap(page, repo);
@@ -136,6 +140,43 @@ async function nodes(page) {
   assert.ok(await cards.count() >= 1);
   await cards.first().getByRole('img', { name: /^Unified memory, [\d.]+ GiB in all/ }).waitFor();
   await cards.first().getByText('Reachable').waitFor();
+}
+
+/** A new reading changes figures and nothing else: what was opened and focused stays so. */
+async function steady(page) {
+  await page.locator('article.card summary').first().press('Enter');
+  const kept = await page.evaluate(() => new Promise((resolve) => {
+    const card = document.querySelector('article.card');
+    const summary = document.activeElement;
+    const observer = new MutationObserver(() => {
+      observer.disconnect();
+      setTimeout(() => resolve({ sameCard: card.isConnected, focused: document.activeElement === summary, open: summary.parentElement.open }), 100);
+    });
+    observer.observe(card.querySelector('.charts'), { subtree: true, attributes: true, characterData: true, childList: true });
+  }));
+  assert.deepEqual(kept, { sameCard: true, focused: true, open: true });
+}
+
+/** The daemon goes away and comes back: the page says so, keeps what it knows, and recovers by itself. */
+async function outage() {
+  const proxy = await LossyProxy.before(new URL(base));
+  const before = complaints.length;
+  const page = await open({ viewport: { width: 1280, height: 900 } }, '', proxy.url);
+  await page.locator('article.card').first().waitFor();
+  assert.ok(await page.locator('#banner').isHidden());
+  proxy.down();
+  await page.locator('#link-word', { hasText: 'Reconnecting' }).waitFor();
+  await page.locator('#banner').waitFor();
+  assert.match(await page.locator('#link-age').innerText(), /^last data .+ ago$/);
+  assert.ok(await page.locator('article.card').count() > 0, 'the last known state stays');
+  await axe(page, 'reconnecting');
+  await shoot(page, 'reconnecting');
+  proxy.up();
+  await page.locator('#link-word', { hasText: 'Live' }).waitFor({ timeout: 30000 });
+  assert.ok(await page.locator('#banner').isHidden());
+  await page.context().close();
+  proxy.close();
+  complaints.length = before; // a browser reports every refused connection
 }
 
 /** Opens the preview of a ready model; nothing is started by looking, and Escape gives the focus back. */
