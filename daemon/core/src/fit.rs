@@ -174,7 +174,7 @@ fn bytes_of(text: &str) -> Option<u64> {
 )]
 fn scaled(number: f64, factor: u64) -> Option<u64> {
     let fits = number.is_finite() && (0.0..1e15).contains(&number);
-    fits.then(|| (number * factor as f64) as u64)
+    fits.then_some((number * factor as f64) as u64)
 }
 
 /// `part` of `whole` bytes.

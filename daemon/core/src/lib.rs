@@ -2,6 +2,8 @@
 //!
 //! `now`, randomness and the world come in as arguments; what comes out is data that the daemon acts on.
 
+pub mod probe;
+pub mod alert;
 pub mod advice;
 pub mod catalog;
 pub mod fit;

@@ -251,4 +251,4 @@ fn touched(stops: &[UnitStop], placement: &[NodeId]) -> Vec<NodeId> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

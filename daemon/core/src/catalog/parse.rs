@@ -38,8 +38,7 @@ pub(super) struct Parsed {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File<T> {
-    #[serde(default = "Vec::new")]
-    recipes: Vec<Spanned<T>>,
+    recipes: Option<Vec<Spanned<T>>>,
 }
 
 pub(super) fn recipes(text: &str) -> Parsed {
@@ -105,7 +104,9 @@ fn block_style(text: &str, list: &List) -> Parsed {
             line == list.key_line || (*start..*end).contains(&line)
         });
         match read::<Recipe>(&alone) {
-            Ok(file) => parsed.recipes.extend(file.recipes.into_iter().map(found)),
+            Ok(file) => parsed
+                .recipes
+                .extend(file.recipes.into_iter().flatten().map(found)),
             Err(error) => parsed.faults.push(fault(&error, *start)),
         }
     }
@@ -120,7 +121,7 @@ fn whole(text: &str) -> Parsed {
             ..fault(&error, 0)
         }),
         Ok(file) => {
-            for entry in file.recipes {
+            for entry in file.recipes.unwrap_or_default() {
                 let (line, column) = (entry.referenced.line(), entry.referenced.column());
                 match Recipe::deserialize(entry.value) {
                     Ok(recipe) => parsed.recipes.push(Found {

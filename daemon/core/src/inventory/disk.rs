@@ -119,7 +119,11 @@ pub fn read(output: &str) -> (Vec<DiskModel>, Vec<String>) {
         } else {
             match serde_json::from_str::<Line>(line) {
                 Ok(line) => match model(line) {
-                    Ok(model) => models.push(model),
+                    Ok(model) => {
+                        // A lister that died half way is followed by the plain one.
+                        models.retain(|m: &DiskModel| m.repo != model.repo);
+                        models.push(model);
+                    }
                     Err(warning) => warnings.push(warning),
                 },
                 Err(error) => warnings.push(format!(

@@ -52,11 +52,9 @@ pub fn spec_digest(recipe: &Recipe, image_id: Option<&str>) -> String {
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(recipe).unwrap_or_default());
     hash.update(image_id.unwrap_or_default());
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let digest = hash.finalize();
+    let hex = |text: String, byte: &u8| text + &format!("{byte:02x}");
+    digest.iter().take(16).fold(String::new(), hex)
 }
 
 /// The `docker run` of `rank`.

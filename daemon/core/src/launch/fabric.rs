@@ -113,7 +113,7 @@ impl Fabric {
     }
 }
 
-/// GPUDirect RDMA does not exist on GB10, and with `NCCL_NET=IB` a missing device fails loudly.
+/// Direct RDMA to the GPU does not exist on GB10, and with `NCCL_NET=IB` a missing device fails loudly.
 const CONSTANT: [(&str, &str); 10] = [
     ("NCCL_NET", "IB"),
     ("NCCL_IB_DISABLE", "0"),

@@ -303,7 +303,7 @@ fn gpu_processes(look: &Look<'_>, node: &NodeWorld, planned: &mut Planned) {
                     Some(id),
                     format!("{container} holds {size} of GPU memory on {id} and stays"),
                     "Stop it if the model does not fit beside it.",
-                ))
+                ));
             }
             _ => {}
         }
