@@ -110,8 +110,8 @@ pub fn run() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match cli.command {
-        Command::Demo(options) => demo::run(options),
-        Command::Node(options) => run_node(options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Node(options) => run_node(&options),
         Command::Fault { dir, action } => change_faults(&dir, action),
         Command::Off { dir } => power_off(&dir),
     };
@@ -171,7 +171,7 @@ fn power_off(dir: &Path) -> anyhow::Result<()> {
 }
 
 #[tokio::main]
-async fn run_node(options: NodeOptions) -> anyhow::Result<()> {
+async fn run_node(options: &NodeOptions) -> anyhow::Result<()> {
     let node = options.open()?;
     for key in &options.authorized_keys {
         authorize(&node, key)?;
@@ -293,6 +293,17 @@ mod tests {
 
     #[test]
     fn options_of_a_fault_are_read() {
+        assert_eq!(
+            fault(&["reboot", "--away-s", "5"]),
+            Fault::Reboot { away_s: 5 }
+        );
+        let full = Fault::FullDisk { free_bytes: 9 };
+        assert_eq!(fault(&["full_disk", "--free-bytes", "9"]), full);
+        let orphan = Fault::OrphanEngine {
+            mib: 104_277,
+            on_stop: true,
+        };
+        assert_eq!(fault(&["orphan_engine", "--on-stop"]), orphan);
         assert_eq!(
             fault(&["clock_skew", "--seconds", "-40"]),
             Fault::ClockSkew { seconds: -40 }

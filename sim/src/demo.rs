@@ -45,9 +45,9 @@ const SOCKET_PATH_LIMIT: usize = 100;
 
 /// Runs the demo until Ctrl-C; an error when the daemon could not be started or ended by itself.
 #[tokio::main]
-pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
-    let place = Place::of(&options)?;
-    let result = run_in(&place, &options).await;
+pub async fn run(options: &DemoOptions) -> anyhow::Result<()> {
+    let place = Place::of(options)?;
+    let result = run_in(&place, options).await;
     place.clean();
     result
 }
@@ -132,11 +132,16 @@ fn announce(place: &Place, hosts: &[Host], port: u16) {
     say(&format!("  dashboard  http://127.0.0.1:{port}/"));
     say(&format!("  socket     {socket}"));
     say(&format!("  terminal   spark-control --socket {socket}"));
-    say(&format!("  curl       curl --unix-socket {socket} http://localhost/api/status"));
+    say(&format!(
+        "  curl       curl --unix-socket {socket} http://localhost/api/status"
+    ));
     for host in hosts {
         let node = host.node();
         let name = &node.config().name;
-        say(&format!("  {name}     spark-sim fault {} set slow_ssh", node.dir().display()));
+        say(&format!(
+            "  {name}     spark-sim fault {} set slow_ssh",
+            node.dir().display()
+        ));
     }
     say("Ctrl-C stops everything.");
 }
@@ -177,7 +182,9 @@ impl Place {
             .unwrap_or_else(|| state_folder().join(format!("demo-{id}")));
         std::fs::create_dir_all(&wanted)
             .with_context(|| format!("cannot create {}", wanted.display()))?;
-        let data = wanted.canonicalize().context("cannot find the data folder")?;
+        let data = wanted
+            .canonicalize()
+            .context("cannot find the data folder")?;
         let mut socket = data.join("control.sock");
         if socket.as_os_str().len() > SOCKET_PATH_LIMIT {
             let folder = std::env::temp_dir().join(format!("spark-demo-{id}"));
@@ -194,7 +201,9 @@ impl Place {
     /// Removes what nobody asked to keep.
     fn clean(&self) {
         let socket_folder = self.socket.parent().filter(|folder| *folder != self.data);
-        let folders = socket_folder.into_iter().chain(self.fresh.then_some(&*self.data));
+        let folders = socket_folder
+            .into_iter()
+            .chain(self.fresh.then_some(&*self.data));
         for folder in folders {
             if let Err(error) = std::fs::remove_dir_all(folder) {
                 tracing::debug!(%error, folder = %folder.display(), "cannot remove");
@@ -208,7 +217,9 @@ fn state_folder() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
     let absolute = state.filter(|path| path.is_absolute());
-    absolute.unwrap_or_else(std::env::temp_dir).join("spark-sim")
+    absolute
+        .unwrap_or_else(std::env::temp_dir)
+        .join("spark-sim")
 }
 
 fn text(path: &Path) -> String {

@@ -30,13 +30,13 @@ pub enum Fault {
     /// The node restarts: new boot id, all containers gone, SSH away for a while. Passes by itself.
     Reboot {
         /// Seconds without SSH, at speed 1.
-        #[arg(long, default_value_t = 60)]
+        #[arg(long = "away-s", default_value_t = 60)]
         away_s: u64,
     },
     /// The disk is full, or nearly.
     FullDisk {
         /// Bytes that are still free.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long = "free-bytes", default_value_t = 0)]
         free_bytes: u64,
     },
     /// Something else on the node uses memory.
@@ -51,7 +51,7 @@ pub enum Fault {
         #[arg(long, default_value_t = 104_277)]
         mib: u64,
         /// Left behind by the next engine that stops, instead of being there at once.
-        #[arg(long)]
+        #[arg(long = "on-stop")]
         on_stop: bool,
     },
     /// The GPU is stuck at 799 MHz and 19.5 W under load.
@@ -388,72 +388,4 @@ fn one() -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fault_of_the_same_kind_takes_the_place_of_the_earlier_one() {
-        let mut faults = Faults::default();
-        faults.set(Fault::SlowSsh { ms: 10 });
-        faults.set(Fault::SlowSsh { ms: 20 });
-        assert_eq!(faults.iter().count(), 1);
-        assert_eq!(faults.slow_ssh(), Some(Duration::from_millis(20)));
-    }
-
-    #[test]
-    fn images_can_be_missing_side_by_side() {
-        let mut faults = Faults::default();
-        for image in ["a:1", "b:1", "a:1"] {
-            faults.set(Fault::ImageMissing {
-                image: image.to_owned(),
-            });
-        }
-        assert_eq!(faults.iter().count(), 2);
-        assert!(faults.image_missing("b:1") && !faults.image_missing("c:1"));
-    }
-
-    #[test]
-    fn clearing_by_name_leaves_the_others() {
-        let mut faults = Faults::default();
-        faults.set(Fault::LinkDown);
-        faults.set(Fault::DockerDown);
-        assert_eq!(faults.clear(Some("link_down")), [Fault::LinkDown]);
-        assert!(faults.docker_down() && !faults.link_down());
-        assert_eq!(faults.clear(None).len(), 1);
-    }
-
-    #[test]
-    fn an_engine_fault_applies_to_its_container_and_rank_only() {
-        let mut faults = Faults::default();
-        faults.set(Fault::Engine(EngineFault {
-            stage: EngineStage::Weights,
-            mode: EngineFailure::Hang,
-            code: 1,
-            lines: Vec::new(),
-            container: Some("main".to_owned()),
-            rank: Some(1),
-        }));
-        let hit = |stage, container, rank| faults.engine(stage, container, rank).is_some();
-        assert!(hit(EngineStage::Weights, "sparkctl-main", 1));
-        assert!(!hit(EngineStage::Weights, "sparkctl-main", 0));
-        assert!(!hit(EngineStage::Weights, "other", 1));
-        assert!(!hit(EngineStage::Kv, "sparkctl-main", 1));
-    }
-
-    #[test]
-    fn the_name_is_the_tag_in_the_file() {
-        let fault = Fault::Engine(EngineFault {
-            stage: EngineStage::Kv,
-            mode: EngineFailure::Exit,
-            code: 1,
-            lines: Vec::new(),
-            container: None,
-            rank: None,
-        });
-        for fault in [fault, Fault::ClockSkew { seconds: -5 }, Fault::FrozenSsh] {
-            let json = serde_json::to_value(&fault).unwrap();
-            assert_eq!(json["fault"], fault.name());
-            assert_eq!(serde_json::from_value::<Fault>(json).unwrap(), fault);
-        }
-    }
-}
+mod tests;

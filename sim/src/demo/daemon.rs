@@ -146,12 +146,13 @@ impl Daemon {
         // A child of its own may hold the log open; do not wait for that.
         drop(tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await);
         let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = last.iter().map(String::as_str).collect::<Vec<_>>();
-        anyhow::anyhow!(
-            "the daemon ended ({how}); it said last:\n{}",
-            lines.join("\n")
-        )
+        let last = self.last_lines();
+        anyhow::anyhow!("the daemon ended ({how}); it said last:\n{last}")
+    }
+
+    fn last_lines(&self) -> String {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.make_contiguous().join("\n")
     }
 }
 
