@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Pattern] = &[
         Certain,
         &[
             r"requires you to execute the configuration file",
-            r"trust_remote_code=True",
+            r"(pass the argument|set the option|by setting).*trust_remote_code=True",
         ],
         [
             "The model brings code of its own",

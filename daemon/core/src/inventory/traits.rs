@@ -127,8 +127,8 @@ fn compressed_tensors(q: &Value) -> String {
         .and_then(Value::as_u64);
     let is_float = weights.and_then(|w| w.get("type")).and_then(Value::as_str) == Some("float");
     match (format, bits, is_float) {
-        ("nvfp4-pack-quantized", ..) | (_, Some(4), true) => "NVFP4".to_owned(),
         ("mxfp4-pack-quantized", ..) => "MXFP4".to_owned(),
+        ("nvfp4-pack-quantized", ..) | (_, Some(4), true) => "NVFP4".to_owned(),
         ("float-quantized", ..) | (_, Some(8), true) => "FP8".to_owned(),
         (_, Some(bits), false) => format!("W{bits}A16"),
         _ => "compressed-tensors".to_owned(),

@@ -384,13 +384,9 @@ fn two_nodes_without_a_common_network_are_refused() {
     };
     assert_eq!(spoilt("duo", move_away)[0], "fabric_missing");
     let down = |w: &mut World| {
-        w.nodes[0]
-            .facts
-            .as_mut()
-            .unwrap()
-            .fabric
-            .iter_mut()
-            .for_each(|l| l.up = false)
+        for link in &mut w.nodes[0].facts.as_mut().unwrap().fabric {
+            link.up = false;
+        }
     };
     assert_eq!(spoilt("duo", down)[0], "fabric_missing");
 }
