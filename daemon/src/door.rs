@@ -17,7 +17,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// Somebody on the network, and the address of ours that they came to.
-    Tcp { remote: SocketAddr, local: Option<SocketAddr> },
+    Tcp {
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+    },
     /// A local process that the file mode let in; its effective uid when it connected.
     Socket { uid: Option<u32> },
 }
@@ -41,7 +44,10 @@ impl Limits {
     /// Of the TCP door: as many connections as files can be open, less what SSH and SQLite need.
     pub fn tcp() -> Self {
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let spare = files.unwrap_or(u64::MAX).saturating_sub(128).clamp(64, 4096);
+        let spare = files
+            .unwrap_or(u64::MAX)
+            .saturating_sub(128)
+            .clamp(64, 4096);
         Self {
             connections: usize::try_from(spare).unwrap_or(64),
             connections_per_peer: 256,
@@ -53,6 +59,10 @@ impl Limits {
 
     /// Of the socket: every client is of this machine.
     pub fn socket() -> Self {
-        Self { connections: 64, connections_per_peer: 64, ..Self::tcp() }
+        Self {
+            connections: 64,
+            connections_per_peer: 64,
+            ..Self::tcp()
+        }
     }
 }

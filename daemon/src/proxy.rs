@@ -55,7 +55,9 @@ async fn models(State(web): State<Web>) -> Response {
     )
 )]
 async fn chat_completions(State(web): State<Web>, request: Request) -> Response {
-    web.forwarder().completion("/v1/chat/completions", request).await
+    web.forwarder()
+        .completion("/v1/chat/completions", request)
+        .await
 }
 
 /// `OpenAI`'s completions, streamed or not, as the running engine has them.

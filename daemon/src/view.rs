@@ -76,5 +76,8 @@ pub(crate) fn setup(nodes: &[Node]) -> Setup {
             Some(format!("{}: {need}", node.name))
         })
         .collect();
-    Setup { complete: needs.is_empty(), needs }
+    Setup {
+        complete: needs.is_empty(),
+        needs,
+    }
 }

@@ -65,7 +65,9 @@ pub struct AppState {
 
 impl fmt::Debug for AppState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppState").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("AppState")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +86,12 @@ impl Web {
     fn new(app: AppState) -> Self {
         let sections = Sections::new(&app.view);
         let forwarder = Forwarder::new(app.gate.clone(), app.traffic.clone());
-        Self(Arc::new(Parts { app, sections, forwarder, counters: metrics::Counters::default() }))
+        Self(Arc::new(Parts {
+            app,
+            sections,
+            forwarder,
+            counters: metrics::Counters::default(),
+        }))
     }
 
     fn app(&self) -> &AppState {
@@ -121,7 +128,9 @@ pub fn router(state: AppState) -> Router {
     let (control, data, health) = planes();
     let routes = |plane: OpenApiRouter<Web>| {
         let (router, _document) = plane.split_for_parts();
-        router.method_not_allowed_fallback(wrong_method)
+        router
+            .method_not_allowed_fallback(wrong_method)
+            .layer(CatchPanicLayer::custom(envelope::panicked))
     };
     let control = routes(control)
         .fallback(unknown_path)
@@ -135,7 +144,6 @@ pub fn router(state: AppState) -> Router {
         .merge(data)
         .merge(health)
         .merge(assets)
-        .layer(CatchPanicLayer::custom(envelope::panicked))
         .layer(from_fn_with_state(web.clone(), envelope::wrap))
         .with_state(web)
 }
@@ -156,11 +164,16 @@ fn planes() -> (OpenApiRouter<Web>, OpenApiRouter<Web>, OpenApiRouter<Web>) {
 async fn unknown_path(uri: Uri) -> Fault {
     let message = format!("there is nothing at {:?}", clean_line(uri.path(), 200));
     let hint = "/api/openapi.json lists what there is";
-    ApiError::new(ErrorCode::NotFound, message).with_hint(hint).into()
+    ApiError::new(ErrorCode::NotFound, message)
+        .with_hint(hint)
+        .into()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Fault {
-    let message = format!("{method} is not offered at {:?}", clean_line(uri.path(), 200));
+    let message = format!(
+        "{method} is not offered at {:?}",
+        clean_line(uri.path(), 200)
+    );
     Fault::from(ApiError::new(ErrorCode::Unsupported, message))
         .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

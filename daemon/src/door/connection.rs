@@ -46,17 +46,24 @@ impl Connections {
     }
 
     /// The next connection that `accept` gives, with its slot; `None` when the daemon shuts down.
-    pub(super) async fn next<T>(
+    pub(super) async fn next<T, F>(
         &self,
-        accept: impl AsyncFn() -> std::io::Result<T>,
-    ) -> Option<(T, OwnedSemaphorePermit)> {
+        accept: impl Fn() -> F,
+    ) -> Option<(T, OwnedSemaphorePermit)>
+    where
+        F: Future<Output = std::io::Result<T>>,
+    {
         loop {
-            let slot = self.unless_closing(Arc::clone(&self.slots).acquire_owned()).await?.ok()?;
+            let slot = self
+                .unless_closing(Arc::clone(&self.slots).acquire_owned())
+                .await?
+                .ok()?;
             match self.unless_closing(accept()).await? {
                 Ok(accepted) => return Some((accepted, slot)),
                 Err(error) => {
                     tracing::warn!(?error, "a connection could not be accepted");
-                    self.unless_closing(tokio::time::sleep(ACCEPT_PAUSE)).await?;
+                    self.unless_closing(tokio::time::sleep(ACCEPT_PAUSE))
+                        .await?;
                 }
             }
         }
@@ -97,7 +104,10 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(Stall::new(stream, limits.write_stall)), service);
+        .serve_connection(
+            TokioIo::new(Stall::new(stream, limits.write_stall)),
+            service,
+        );
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -9,7 +9,9 @@ use std::ffi::OsString;
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use axum::Router;
@@ -73,20 +75,34 @@ pub struct Socket {
 pub fn bind(path: &Path, instance: &str) -> Result<Socket, BindError> {
     let bytes = path.as_os_str().as_bytes().len();
     if bytes > MAX_SOCKET_PATH_BYTES {
-        return Err(BindError::PathTooLong { path: path.to_owned(), bytes });
+        return Err(BindError::PathTooLong {
+            path: path.to_owned(),
+            bytes,
+        });
     }
     make_folder(path)?;
     let lock = take_lock(path, instance)?;
     remove_stale(path)?;
-    let listener = listen(path).map_err(|source| BindError::Listen { path: path.to_owned(), source })?;
+    let listener = listen(path).map_err(|source| BindError::Listen {
+        path: path.to_owned(),
+        source,
+    })?;
     let file = OwnFile::settle(path)?;
-    Ok(Socket { listener, file, lock })
+    Ok(Socket {
+        listener,
+        file,
+        lock,
+    })
 }
 
 /// Serves `router` until the daemon shuts down and the open requests have ended; then the socket file is
 /// gone, and after it the lock.
 pub async fn serve(socket: Socket, router: Router, tasks: Tasks) {
-    let Socket { listener, file, lock } = socket;
+    let Socket {
+        listener,
+        file,
+        lock,
+    } = socket;
     let connections = Connections::new(router, &tasks, Limits::socket());
     while let Some((stream, slot)) = connections.next(|| listener.accept()).await {
         let uid = stream.peer_creds().ok().and_then(|creds| creds.euid());
@@ -99,14 +115,20 @@ pub async fn serve(socket: Socket, router: Router, tasks: Tasks) {
 }
 
 fn make_folder(path: &Path) -> Result<(), BindError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+    let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    else {
         return Ok(());
     };
     fs::DirBuilder::new()
         .recursive(true)
         .mode(FOLDER_MODE)
         .create(folder)
-        .map_err(|source| BindError::Folder { path: folder.to_owned(), source })
+        .map_err(|source| BindError::Folder {
+            path: folder.to_owned(),
+            source,
+        })
 }
 
 fn take_lock(path: &Path, instance: &str) -> Result<Lock, BindError> {
@@ -115,7 +137,10 @@ fn take_lock(path: &Path, instance: &str) -> Result<Lock, BindError> {
     let lock = PathBuf::from(name);
     let holder = format!("pid {}, instance {instance}", std::process::id());
     Lock::acquire(&lock, &holder).map_err(|error| match error {
-        LockError::Held(holder) => BindError::AlreadyRunning { path: path.to_owned(), holder },
+        LockError::Held(holder) => BindError::AlreadyRunning {
+            path: path.to_owned(),
+            holder,
+        },
         LockError::Io(source) => BindError::Lock { path: lock, source },
     })
 }
@@ -123,18 +148,27 @@ fn take_lock(path: &Path, instance: &str) -> Result<Lock, BindError> {
 /// Removes a socket that a dead daemon left. The lock is ours, so no living daemon of ours uses it; the
 /// try to connect is for other programs.
 fn remove_stale(path: &Path) -> Result<(), BindError> {
-    let listen = |source| BindError::Listen { path: path.to_owned(), source };
+    let listen = |source| BindError::Listen {
+        path: path.to_owned(),
+        source,
+    };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(listen(error)),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(BindError::NotASocket { path: path.to_owned() });
+            return Err(BindError::NotASocket {
+                path: path.to_owned(),
+            });
         }
         Ok(_) => {}
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        Ok(_) | Err(_) => return Err(BindError::Occupied { path: path.to_owned() }),
+        Ok(_) | Err(_) => {
+            return Err(BindError::Occupied {
+                path: path.to_owned(),
+            });
+        }
     }
     fs::remove_file(path).map_err(listen)
 }
@@ -158,12 +192,26 @@ struct OwnFile {
 impl OwnFile {
     /// Sets the mode of the fresh socket and looks that it took.
     fn settle(path: &Path) -> Result<Self, BindError> {
-        let listen = |source| BindError::Listen { path: path.to_owned(), source };
+        let listen = |source| BindError::Listen {
+            path: path.to_owned(),
+            source,
+        };
         let found = fs::symlink_metadata(path).map_err(listen)?;
-        let file = Self { path: path.to_owned(), device: found.dev(), inode: found.ino() };
+        let file = Self {
+            path: path.to_owned(),
+            device: found.dev(),
+            inode: found.ino(),
+        };
         fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(listen)?;
         let found = fs::symlink_metadata(path).map_err(listen)?.mode() & 0o777;
-        if found == MODE { Ok(file) } else { Err(BindError::Mode { path: path.to_owned(), found }) }
+        if found == MODE {
+            Ok(file)
+        } else {
+            Err(BindError::Mode {
+                path: path.to_owned(),
+                found,
+            })
+        }
     }
 
     fn is(&self, found: &Metadata) -> bool {

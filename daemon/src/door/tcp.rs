@@ -58,13 +58,20 @@ impl Crowd {
         }
         *count += 1;
         drop(counts);
-        Some(Place { crowd: self.clone(), ip })
+        Some(Place {
+            crowd: self.clone(),
+            ip,
+        })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.crowd.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self
+            .crowd
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.ip) {
             *count -= 1;
             if *count == 0 {

@@ -60,7 +60,12 @@ impl Forwarder {
     }
 
     pub(crate) fn with_patience(gate: Gate, traffic: Traffic, patience: Patience) -> Self {
-        Self { client: client(patience), gate, traffic, patience }
+        Self {
+            client: client(patience),
+            gate,
+            traffic,
+            patience,
+        }
     }
 
     /// `GET /v1/models`.
@@ -72,7 +77,10 @@ impl Forwarder {
                 self.exchange(request, passing, pass).await
             }
             Err(_closed) => {
-                let none = ServedModels { object: "list".to_owned(), data: Vec::new() };
+                let none = ServedModels {
+                    object: "list".to_owned(),
+                    data: Vec::new(),
+                };
                 axum::Json(none).into_response()
             }
         }
@@ -83,14 +91,20 @@ impl Forwarder {
         let passing = self.traffic.begin();
         // Who cannot be served is told before the body is read, so a client that waits for
         // `100 Continue` sends none.
-        let admitted = self.gate.enter().map_err(|route: std::sync::Arc<Route>| Refusal::closed(&route));
+        let admitted = self
+            .gate
+            .enter()
+            .map_err(|route: std::sync::Arc<Route>| Refusal::closed(&route));
         let read = match admitted {
             Ok(pass) => self.read(&pass, request).await.map(|read| (read, pass)),
             Err(refusal) => Err(refusal),
         };
         match read {
             Ok(((headers, body), pass)) => {
-                let request = self.to(&pass, &Method::POST, path).headers(headers).body(body);
+                let request = self
+                    .to(&pass, &Method::POST, path)
+                    .headers(headers)
+                    .body(body);
                 self.exchange(request, passing, pass).await
             }
             Err(refusal) => refuse(refusal, &passing),
@@ -104,9 +118,18 @@ impl Forwarder {
         }
         let headers = [ACCEPT, CONTENT_TYPE]
             .into_iter()
-            .filter_map(|name| request.headers().get(&name).map(|value| (name, value.clone())))
+            .filter_map(|name| {
+                request
+                    .headers()
+                    .get(&name)
+                    .map(|value| (name, value.clone()))
+            })
             .collect();
-        let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+        let body = request.into_body();
+        if hyper::body::Body::size_hint(&body).lower() > MAX_BODY_BYTES as u64 {
+            return Err(Refusal::too_large(MAX_BODY_BYTES));
+        }
+        let body = Limited::new(body, MAX_BODY_BYTES).collect();
         let body = match tokio::time::timeout(self.patience.upload, body).await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -114,7 +137,8 @@ impl Forwarder {
             }
             Ok(Err(_)) | Err(_) => return Err(Refusal::broken_body()),
         };
-        let wanted = peek::model(&body).map_err(|error| Refusal::invalid_json(&error.to_string()))?;
+        let wanted =
+            peek::model(&body).map_err(|error| Refusal::invalid_json(&error.to_string()))?;
         let served = &pass.upstream.served_name;
         match wanted {
             Some(wanted) if wanted != *served => Err(Refusal::other_model(&wanted, served)),
@@ -135,9 +159,10 @@ impl Forwarder {
     ) -> Response {
         let head = tokio::time::timeout(self.patience.head, request.send()).await;
         match head {
-            Ok(Ok(answer)) if answer.status().is_redirection() => {
-                refuse(Refusal::upstream("it answered with a redirection"), &passing)
-            }
+            Ok(Ok(answer)) if answer.status().is_redirection() => refuse(
+                Refusal::upstream("it answered with a redirection"),
+                &passing,
+            ),
             Ok(Ok(answer)) => self.relay(answer, passing, pass),
             Ok(Err(error)) => refuse(Refusal::upstream(&chain(&error.without_url())), &passing),
             Err(_elapsed) => refuse(Refusal::upstream_timeout(), &passing),
@@ -150,7 +175,13 @@ impl Forwarder {
             passing.failed();
         }
         let kind = Kind::of(head.headers.get(CONTENT_TYPE));
-        let relay = Relay::new(body, kind == Kind::Events, self.patience.silence, passing, pass);
+        let relay = Relay::new(
+            body,
+            kind == Kind::Events,
+            self.patience.silence,
+            passing,
+            pass,
+        );
         let mut response = Response::new(Body::new(relay));
         *response.status_mut() = head.status;
         kind.describe(&head.headers, response.headers_mut());
@@ -190,8 +221,15 @@ enum Kind {
 
 impl Kind {
     fn of(content_type: Option<&HeaderValue>) -> Self {
-        let text = content_type.and_then(|value| value.to_str().ok()).unwrap_or("");
-        let essence = text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let text = content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        let essence = text
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase();
         match essence.as_str() {
             "text/event-stream" => Self::Events,
             "application/json" | "text/plain" => Self::Passive,
@@ -212,10 +250,17 @@ impl Kind {
             Self::Other => {
                 set(CONTENT_TYPE, "application/octet-stream");
                 set(CONTENT_DISPOSITION, "attachment");
-                set(HeaderName::from_static("content-security-policy"), "sandbox; default-src 'none'");
+                set(
+                    HeaderName::from_static("content-security-policy"),
+                    "sandbox; default-src 'none'",
+                );
             }
         }
-        let kept = if self == Self::Other { vec![RETRY_AFTER] } else { vec![CONTENT_TYPE, RETRY_AFTER] };
+        let kept = if self == Self::Other {
+            vec![RETRY_AFTER]
+        } else {
+            vec![CONTENT_TYPE, RETRY_AFTER]
+        };
         for name in kept {
             if let Some(value) = theirs.get(&name) {
                 ours.insert(name, value.clone());

@@ -13,6 +13,10 @@ struct Head {
 /// the engine could take the other one.
 pub(super) fn model(body: &[u8]) -> Result<Option<String>, serde_json::Error> {
     let head: Head = serde_json::from_slice(body)?;
+    // serde would take the members of an array for those of the object, in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(serde::de::Error::custom("it is an array"));
+    }
     Ok(head.model)
 }
 
@@ -36,6 +40,7 @@ mod tests {
             br#"{"model":"a"} {}"#,
             br#"{"model":"a""#,
             b"[]",
+            br#"["a"]"#,
             b"",
             b"\xff\xfe{\0}\0",
         ] {

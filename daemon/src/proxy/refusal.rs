@@ -31,7 +31,14 @@ impl Refusal {
             500.. => "server_error",
             _ => "invalid_request_error",
         };
-        Self { status, kind, code, message: message.into(), param: None, retry_after_s: None }
+        Self {
+            status,
+            kind,
+            code,
+            message: message.into(),
+            param: None,
+            retry_after_s: None,
+        }
     }
 
     /// The gate is closed.
@@ -39,10 +46,17 @@ impl Refusal {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match route {
             Route::Swapping { to, retry_after_s } => {
-                let to = to.as_deref().map(|to| format!(" to {to}")).unwrap_or_default();
-                let message = format!("The model is being changed{to}. Try again in {retry_after_s} s.");
+                let to = to
+                    .as_deref()
+                    .map(|to| format!(" to {to}"))
+                    .unwrap_or_default();
+                let message =
+                    format!("The model is being changed{to}. Try again in {retry_after_s} s.");
                 let refusal = Self::new(unavailable, "model_swapping", message);
-                Self { retry_after_s: Some(*retry_after_s), ..refusal }
+                Self {
+                    retry_after_s: Some(*retry_after_s),
+                    ..refusal
+                }
             }
             Route::NoModel | Route::Serving(_) => {
                 let message = "No model is running. Start one in Spark Control.";
@@ -56,7 +70,10 @@ impl Refusal {
         let wanted = clean_line(wanted, 200);
         let message = format!("The model '{wanted}' does not exist. Available: {served}");
         let refusal = Self::new(StatusCode::NOT_FOUND, "model_not_found", message);
-        Self { param: Some("model"), ..refusal }
+        Self {
+            param: Some("model"),
+            ..refusal
+        }
     }
 
     pub(super) fn invalid_json(detail: &str) -> Self {
@@ -66,7 +83,11 @@ impl Refusal {
 
     pub(super) fn compressed() -> Self {
         let message = "A compressed body is not taken; send it without Content-Encoding.";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message)
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_encoding",
+            message,
+        )
     }
 
     pub(super) fn too_large(most: usize) -> Self {
@@ -75,7 +96,11 @@ impl Refusal {
     }
 
     pub(super) fn broken_body() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body did not arrive whole.")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "incomplete_body",
+            "The body did not arrive whole.",
+        )
     }
 
     /// The engine cannot be reached, or broke off before it answered.
@@ -96,7 +121,11 @@ impl Refusal {
 
     /// A fault that the guard or the router found before the request came here.
     pub(crate) fn of_fault(fault: &Fault) -> Self {
-        Self::new(fault.status, fault.error.code.as_str(), fault.error.message.clone())
+        Self::new(
+            fault.status,
+            fault.error.code.as_str(),
+            fault.error.message.clone(),
+        )
     }
 
     /// The error object, as the body of an answer and as the last event of a stream have it.
@@ -114,7 +143,11 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        let retry = if self.status.is_server_error() { "true" } else { "false" };
+        let retry = if self.status.is_server_error() {
+            "true"
+        } else {
+            "false"
+        };
         headers.insert("x-should-retry", HeaderValue::from_static(retry));
         response
     }

@@ -45,7 +45,15 @@ impl Relay {
     ) -> Self {
         let idle = Box::pin(tokio::time::sleep(limit));
         let tail = events.then(Vec::new);
-        Self { upstream, idle, limit, tail, ended: false, passing, _pass: pass }
+        Self {
+            upstream,
+            idle,
+            limit,
+            tail,
+            ended: false,
+            passing,
+            _pass: pass,
+        }
     }
 
     fn pass_on(&mut self, bytes: &Bytes) {
@@ -53,7 +61,12 @@ impl Relay {
         self.idle.as_mut().reset(deadline);
         if let Some(tail) = &mut self.tail {
             let from = bytes.len().saturating_sub(64);
-            tail.extend(bytes.iter().skip(from).filter(|byte| !byte.is_ascii_whitespace()));
+            tail.extend(
+                bytes
+                    .iter()
+                    .skip(from)
+                    .filter(|byte| !byte.is_ascii_whitespace()),
+            );
             let surplus = tail.len().saturating_sub(DONE.len());
             tail.drain(..surplus);
         }
@@ -67,7 +80,8 @@ impl Relay {
             (None, None) => None,
             (Some(_), cause) => {
                 self.passing.failed();
-                let detail = cause.map_or_else(|| "its stream ended early".to_owned(), |e| chain(&*e));
+                let detail =
+                    cause.map_or_else(|| "its stream ended early".to_owned(), |e| chain(&*e));
                 let event = format!("\n\ndata: {}\n\n", Refusal::upstream(&detail).body());
                 Some(Ok(Frame::data(event.into())))
             }
@@ -82,7 +96,10 @@ impl Relay {
 /// An error and its causes, on one line.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 impl Body for Relay {
@@ -119,6 +136,10 @@ impl Body for Relay {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.tail.is_some() { SizeHint::default() } else { self.upstream.size_hint() }
+        if self.tail.is_some() {
+            SizeHint::default()
+        } else {
+            self.upstream.size_hint()
+        }
     }
 }

@@ -34,7 +34,11 @@ impl Traffic {
         let counts = Arc::new(Counts::default());
         let route = gate.route();
         let (publish, published) = watch::channel(Arc::new(counts.with(&route.borrow())));
-        let publisher = Publisher { counts: Arc::clone(&counts), route, publish };
+        let publisher = Publisher {
+            counts: Arc::clone(&counts),
+            route,
+            publish,
+        };
         let token = tasks.token().clone();
         tasks.spawn("traffic", async move {
             token.run_until_cancelled(publisher.run()).await;
@@ -51,7 +55,9 @@ impl Traffic {
     pub(super) fn begin(&self) -> Passing {
         self.counts.begun.fetch_add(1, Ordering::Relaxed);
         self.counts.changed.notify_one();
-        Passing { counts: Arc::clone(&self.counts) }
+        Passing {
+            counts: Arc::clone(&self.counts),
+        }
     }
 }
 
@@ -82,7 +88,11 @@ impl Counts {
             Route::Swapping { .. } => (ProxyState::Swapping, None, None),
             Route::Serving(upstream) => {
                 let upstream = upstream.clone();
-                (ProxyState::Serving, Some(upstream.served_name), Some(upstream.base_url))
+                (
+                    ProxyState::Serving,
+                    Some(upstream.served_name),
+                    Some(upstream.base_url),
+                )
             }
         };
         // Ended first: read the other way, a request that ends in between would be counted as -1.
@@ -137,14 +147,25 @@ mod tests {
         let traffic = Traffic::start(&gate, &tasks);
         let mut seen = traffic.watch();
         assert_eq!(seen.borrow_and_update().state, ProxyState::NoModel);
-        gate.set(Route::Serving(Upstream { served_name: "m".into(), base_url: "http://x".into() }));
+        gate.set(Route::Serving(Upstream {
+            served_name: "m".into(),
+            base_url: "http://x".into(),
+        }));
         let passing = traffic.begin();
-        let serving = seen.wait_for(|proxy| proxy.state == ProxyState::Serving).await.unwrap().clone();
+        let serving = seen
+            .wait_for(|proxy| proxy.state == ProxyState::Serving)
+            .await
+            .unwrap()
+            .clone();
         assert_eq!(serving.model.as_deref(), Some("m"));
         assert_eq!((serving.requests_total, serving.requests_in_flight), (1, 1));
         passing.failed();
         drop(passing);
-        let idle = seen.wait_for(|proxy| proxy.requests_in_flight == 0).await.unwrap().clone();
+        let idle = seen
+            .wait_for(|proxy| proxy.requests_in_flight == 0)
+            .await
+            .unwrap()
+            .clone();
         assert_eq!((idle.requests_total, idle.errors_total), (1, 1));
         assert!(tasks.shut_down(Duration::from_secs(1)).await);
     }

@@ -20,7 +20,11 @@ impl<S: Sync> FromRequestParts<S> for Actor {
             Some(Peer::Socket { uid: Some(uid) }) => format!("socket uid {uid}"),
             Some(Peer::Socket { uid: None }) => "socket".to_owned(),
             Some(Peer::Tcp { remote, .. }) => {
-                let kind = if from_browser(&parts.headers) { "web" } else { "api" };
+                let kind = if from_browser(&parts.headers) {
+                    "web"
+                } else {
+                    "api"
+                };
                 format!("{kind} {}", remote.ip().to_canonical())
             }
             None => "unknown".to_owned(),

@@ -25,5 +25,7 @@ pub(super) fn control() -> OpenApiRouter<Web> {
 
 /// The routes that tell only whether the daemon lives.
 pub(super) fn health() -> OpenApiRouter<Web> {
-    OpenApiRouter::default().routes(routes!(meta::healthz)).routes(routes!(meta::readyz))
+    OpenApiRouter::default()
+        .routes(routes!(meta::healthz))
+        .routes(routes!(meta::readyz))
 }

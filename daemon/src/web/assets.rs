@@ -20,7 +20,9 @@ struct Files;
 pub(super) fn routes() -> Router<Web> {
     let mut router = Router::new();
     for path in Files::iter() {
-        let (Some(file), Some(kind)) = (Files::get(&path), content_type(&path)) else { continue };
+        let (Some(file), Some(kind)) = (Files::get(&path), content_type(&path)) else {
+            continue;
+        };
         let tag = etag(&file);
         let serve = move |headers: HeaderMap| {
             let answer = answer(&file, kind, &tag, &headers);
@@ -35,7 +37,9 @@ pub(super) fn routes() -> Router<Web> {
 }
 
 fn answer(file: &EmbeddedFile, kind: &'static str, tag: &str, headers: &HeaderMap) -> Response {
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|tags| tags.split(',').any(|known| known.trim() == tag));
     let caching = [(ETAG, tag), (CACHE_CONTROL, "no-cache")];
     if same {
@@ -43,12 +47,21 @@ fn answer(file: &EmbeddedFile, kind: &'static str, tag: &str, headers: &HeaderMa
     }
     let length = file.data.len().to_string();
     let bytes = bytes::Bytes::copy_from_slice(&file.data);
-    (caching, [(CONTENT_TYPE, kind), (CONTENT_LENGTH, &length)], Body::from(bytes)).into_response()
+    (
+        caching,
+        [(CONTENT_TYPE, kind), (CONTENT_LENGTH, &length)],
+        Body::from(bytes),
+    )
+        .into_response()
 }
 
 fn etag(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("\"{hex}\"")
 }
 

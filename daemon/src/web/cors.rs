@@ -19,12 +19,18 @@ pub(super) fn open(response: &mut Response, preflight: bool) {
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    set(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
+    set(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "cross-origin",
+    );
     if preflight {
         set(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
         set(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
         set(ACCESS_CONTROL_MAX_AGE, "600");
     } else {
-        set(ACCESS_CONTROL_EXPOSE_HEADERS, "x-request-id, retry-after, x-should-retry");
+        set(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            "x-request-id, retry-after, x-should-retry",
+        );
     }
 }

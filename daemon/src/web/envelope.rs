@@ -43,7 +43,10 @@ pub(super) async fn wrap(State(web): State<Web>, request: Request, next: Next) -
         let headers = std::mem::take(response.headers_mut());
         response = fault.answer(&id);
         for (name, value) in &headers {
-            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
         }
     }
     let status = response.status();
@@ -59,17 +62,27 @@ fn finish(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         let value = || HeaderValue::from_static(value);
-        headers.entry(HeaderName::from_static(name)).or_insert_with(value);
+        headers
+            .entry(HeaderName::from_static(name))
+            .or_insert_with(value);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
 }
 
-/// The answer of a handler that panicked. The panic itself is in the log, by the panic hook.
+/// The answer of a handler that panicked; its place is in the log, by the panic hook.
 #[expect(clippy::needless_pass_by_value, reason = "the panic layer calls it so")]
-pub(super) fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
-    Fault::from(ApiError::new(ErrorCode::Internal, "the daemon made a mistake with this request"))
-        .with_hint("its log has the cause under this request id")
-        .into_response()
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown");
+    tracing::error!(cause = ?text, "a request made the daemon panic");
+    Fault::from(ApiError::new(
+        ErrorCode::Internal,
+        "the daemon made a mistake with this request",
+    ))
+    .with_hint("its log has the cause")
+    .into_response()
 }

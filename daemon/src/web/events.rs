@@ -56,7 +56,13 @@ impl Readings {
         let mut heartbeat = tokio::time::interval_at(now + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ready = sections.snapshot(clock::now()).into();
-        Self { sections, changes, heartbeat, not_before: now, ready }
+        Self {
+            sections,
+            changes,
+            heartbeat,
+            not_before: now,
+            ready,
+        }
     }
 
     /// The next piece to write. Cancel-safe.

@@ -43,6 +43,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     if bytes.is_empty() {
         return Err(Fault::invalid("", "the body is empty").with_hint("send a JSON object"));
     }
+    // serde would take the members of an array for those of the object, in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Fault::invalid("", "the body is an array").with_hint("send a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = pointer(error.path());
@@ -61,7 +65,13 @@ fn fault(path: &str, error: &serde_json::Error) -> Fault {
         let hint = "correct this field; /api/openapi.json has the schema";
         return Fault::invalid(path, what).with_hint(hint);
     }
-    Fault::invalid(path, format!("the body is not JSON: {}", spark_ipc::text::clean_line(&text, 200)))
+    Fault::invalid(
+        path,
+        format!(
+            "the body is not JSON: {}",
+            spark_ipc::text::clean_line(&text, 200)
+        ),
+    )
 }
 
 /// `nodes[0]` as a JSON pointer, `/nodes/0`.
@@ -89,7 +99,10 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
         let params = params(parts, state).await?;
         let (name, value) = params.iter().next().unwrap_or(("", ""));
-        value.parse().map(Self).map_err(|error: InvalidId| Fault::invalid(name, error.to_string()))
+        value
+            .parse()
+            .map(Self)
+            .map_err(|error: InvalidId| Fault::invalid(name, error.to_string()))
     }
 }
 
@@ -104,7 +117,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathRepo {
         let params = params(parts, state).await?;
         let pieces: Vec<&str> = params.iter().map(|(_, value)| value).collect();
         let repo = RepoId::new(pieces.join("/"));
-        repo.map(Self).map_err(|error| Fault::invalid("repo", error.to_string()))
+        repo.map(Self)
+            .map_err(|error| Fault::invalid("repo", error.to_string()))
     }
 }
 
@@ -122,7 +136,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Pairs {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
         let query = Query::from_request_parts(parts, state).await;
-        let Query(pairs) = query.map_err(|_encoding| Fault::invalid("query", "the query is malformed"))?;
+        let Query(pairs) =
+            query.map_err(|_encoding| Fault::invalid("query", "the query is malformed"))?;
         Ok(Self(pairs))
     }
 }

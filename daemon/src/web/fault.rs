@@ -16,11 +16,21 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// A request that is malformed at `path`.
+    /// A request that is malformed at `path`; an empty path is the whole body.
     pub(crate) fn invalid(path: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        let field = FieldError { path: path.to_owned(), message: message.clone() };
-        ApiError::new(ErrorCode::Invalid, message).with_fields(vec![field]).into()
+        let sentence = if path.is_empty() {
+            message.clone()
+        } else {
+            format!("{path}: {message}")
+        };
+        let field = FieldError {
+            path: path.to_owned(),
+            message,
+        };
+        ApiError::new(ErrorCode::Invalid, sentence)
+            .with_fields(vec![field])
+            .into()
     }
 
     /// The same fault with advice.
@@ -39,7 +49,10 @@ impl Fault {
 
     /// The answer to the request `request_id`.
     pub(super) fn answer(self, request_id: &str) -> Response {
-        let error = ApiError { request_id: request_id.to_owned(), ..*self.error };
+        let error = ApiError {
+            request_id: request_id.to_owned(),
+            ..*self.error
+        };
         (self.status, Json(ErrorBody { error })).into_response()
     }
 }
@@ -56,7 +69,10 @@ impl From<ApiError> for Fault {
             ErrorCode::Unsupported => StatusCode::NOT_IMPLEMENTED,
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, error: Box::new(error) }
+        Self {
+            status,
+            error: Box::new(error),
+        }
     }
 }
 

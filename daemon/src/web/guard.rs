@@ -54,7 +54,9 @@ pub(super) fn check(class: Class, head: &Parts, hosts: &Hosts) -> Result<(), Ref
     known_method(&head.method)?;
     single_headers(&head.headers)?;
     if head.headers.contains_key(SERVICE_WORKER) {
-        return Err(Refusal::CrossOrigin("a service worker may not be served from here"));
+        return Err(Refusal::CrossOrigin(
+            "a service worker may not be served from here",
+        ));
     }
     match head.extensions.get::<Peer>() {
         Some(Peer::Socket { .. }) => return no_browser(&head.headers),
@@ -98,12 +100,23 @@ fn known_method(method: &Method) -> Result<(), Refusal> {
         Method::PATCH,
         Method::DELETE,
     ];
-    if known.contains(method) { Ok(()) } else { Err(Refusal::Method) }
+    if known.contains(method) {
+        Ok(())
+    } else {
+        Err(Refusal::Method)
+    }
 }
 
 /// What must not be said twice, and framing that two readers could take differently.
 fn single_headers(headers: &HeaderMap) -> Result<(), Refusal> {
-    let once = [ORIGIN, REFERER, FETCH_SITE, CONTENT_TYPE, CONTENT_LENGTH, TRANSFER_ENCODING];
+    let once = [
+        ORIGIN,
+        REFERER,
+        FETCH_SITE,
+        CONTENT_TYPE,
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+    ];
     for name in once {
         if headers.get_all(&name).iter().count() > 1 {
             return Err(Refusal::Repeated(name));
@@ -127,7 +140,11 @@ fn no_browser(headers: &HeaderMap) -> Result<(), Refusal> {
 fn near(remote: SocketAddr, local: Option<SocketAddr>) -> Result<(), Refusal> {
     let peer = remote.ip().to_canonical();
     let on_link = local.is_some_and(|local| same_link(peer, local.ip().to_canonical()));
-    if on_link || is_private(peer) { Ok(()) } else { Err(Refusal::PublicPeer(peer)) }
+    if on_link || is_private(peer) {
+        Ok(())
+    } else {
+        Err(Refusal::PublicPeer(peer))
+    }
 }
 
 fn is_private(ip: IpAddr) -> bool {
@@ -143,8 +160,18 @@ fn is_private(ip: IpAddr) -> bool {
 
 fn same_link(peer: IpAddr, ours: IpAddr) -> bool {
     match (peer, ours) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => a.octets().iter().zip(b.octets()).take(3).all(|(a, b)| *a == b),
-        (IpAddr::V6(a), IpAddr::V6(b)) => a.segments().iter().zip(b.segments()).take(4).all(|(a, b)| *a == b),
+        (IpAddr::V4(a), IpAddr::V4(b)) => a
+            .octets()
+            .iter()
+            .zip(b.octets())
+            .take(3)
+            .all(|(a, b)| *a == b),
+        (IpAddr::V6(a), IpAddr::V6(b)) => a
+            .segments()
+            .iter()
+            .zip(b.segments())
+            .take(4)
+            .all(|(a, b)| *a == b),
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
 }
@@ -183,12 +210,20 @@ fn json_body(head: &Parts) -> Result<(), Refusal> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Refusal::Compressed);
     }
-    let essence = text(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or("");
+    let essence = text(CONTENT_TYPE)
+        .and_then(|value| value.split(';').next())
+        .unwrap_or("");
     let json = essence.trim().eq_ignore_ascii_case("application/json");
-    if json || !from_browser(headers) { Ok(()) } else { Err(Refusal::NotJson) }
+    if json || !from_browser(headers) {
+        Ok(())
+    } else {
+        Err(Refusal::NotJson)
+    }
 }
 
 /// Whether the request has a header that browsers send and programs do not.
 pub(super) fn from_browser(headers: &HeaderMap) -> bool {
-    [ORIGIN, REFERER, FETCH_SITE, FETCH_MODE, FETCH_DEST].iter().any(|name| headers.contains_key(name))
+    [ORIGIN, REFERER, FETCH_SITE, FETCH_MODE, FETCH_DEST]
+        .iter()
+        .any(|name| headers.contains_key(name))
 }

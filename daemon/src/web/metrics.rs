@@ -53,7 +53,11 @@ impl Counters {
 )]
 pub(super) async fn metrics(State(web): State<Web>) -> Response {
     let text = render(&web);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
 }
 
 fn render(web: &Web) -> String {
@@ -63,15 +67,55 @@ fn render(web: &Web) -> String {
     let uptime = clock::now().seconds_since(app.version.started_at);
     let proxy = app.view.proxy.borrow().clone();
     let mut out = Text::default();
-    out.one("spark_control_uptime_seconds", "gauge", "Time since the daemon started.", uptime);
-    out.one("spark_http_requests_total", "counter", "Requests of all planes.", begun);
+    out.one(
+        "spark_control_uptime_seconds",
+        "gauge",
+        "Time since the daemon started.",
+        uptime,
+    );
+    out.one(
+        "spark_http_requests_total",
+        "counter",
+        "Requests of all planes.",
+        begun,
+    );
     let waiting = begun.saturating_sub(answered);
-    out.one("spark_http_requests_in_flight", "gauge", "Requests without an answer yet.", waiting);
-    out.one("spark_http_failures_total", "counter", "Answers with a 5xx.", read(&counters.failed));
-    out.one("spark_http_refused_total", "counter", "Turned away by the guard.", read(&counters.refused));
-    out.one("spark_proxy_requests_total", "counter", "Requests of /v1.", proxy.requests_total);
-    out.one("spark_proxy_inflight", "gauge", "Requests of /v1 that go on.", proxy.requests_in_flight);
-    out.one("spark_proxy_errors_total", "counter", "Requests of /v1 that failed.", proxy.errors_total);
+    out.one(
+        "spark_http_requests_in_flight",
+        "gauge",
+        "Requests without an answer yet.",
+        waiting,
+    );
+    out.one(
+        "spark_http_failures_total",
+        "counter",
+        "Answers with a 5xx.",
+        read(&counters.failed),
+    );
+    out.one(
+        "spark_http_refused_total",
+        "counter",
+        "Turned away by the guard.",
+        read(&counters.refused),
+    );
+    out.one(
+        "spark_proxy_requests_total",
+        "counter",
+        "Requests of /v1.",
+        proxy.requests_total,
+    );
+    out.one(
+        "spark_proxy_inflight",
+        "gauge",
+        "Requests of /v1 that go on.",
+        proxy.requests_in_flight,
+    );
+    out.one(
+        "spark_proxy_errors_total",
+        "counter",
+        "Requests of /v1 that failed.",
+        proxy.errors_total,
+    );
     nodes(&mut out, &app.view.nodes.borrow());
     out.0
 }
@@ -80,9 +124,19 @@ fn nodes(out: &mut Text, nodes: &[Node]) {
     let up = |node: &Node| Some(u64::from(node.freshness == Freshness::Fresh));
     let total = |node: &Node| node.memory.as_ref().map(|memory| memory.total_bytes);
     let available = |node: &Node| node.memory.as_ref().map(|memory| memory.available_bytes);
-    out.per_node("spark_node_up", "Whether the node has been seen lately.", nodes, up);
+    out.per_node(
+        "spark_node_up",
+        "Whether the node has been seen lately.",
+        nodes,
+        up,
+    );
     out.per_node("spark_node_memory_total_bytes", "MemTotal.", nodes, total);
-    out.per_node("spark_node_memory_available_bytes", "MemAvailable.", nodes, available);
+    out.per_node(
+        "spark_node_memory_available_bytes",
+        "MemAvailable.",
+        nodes,
+        available,
+    );
 }
 
 #[derive(Default)]

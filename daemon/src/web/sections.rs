@@ -147,13 +147,19 @@ struct Section<T> {
 
 impl<T> Clone for Section<T> {
     fn clone(&self) -> Self {
-        Self { values: self.values.clone(), made: Arc::clone(&self.made) }
+        Self {
+            values: self.values.clone(),
+            made: Arc::clone(&self.made),
+        }
     }
 }
 
 impl<T: Serialize + Send + Sync + 'static> Section<T> {
     fn new(values: &watch::Receiver<Arc<T>>) -> Self {
-        Self { values: values.clone(), made: Arc::default() }
+        Self {
+            values: values.clone(),
+            made: Arc::default(),
+        }
     }
 
     fn json(&self) -> Bytes {

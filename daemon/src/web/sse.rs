@@ -35,9 +35,15 @@ where
             }
         }
     });
-    let body = stream::once(async { OPENING }).chain(body).map(Ok::<_, Infallible>);
+    let body = stream::once(async { OPENING })
+        .chain(body)
+        .map(Ok::<_, Infallible>);
     let buffering = HeaderName::from_static("x-accel-buffering");
-    ([(CONTENT_TYPE, "text/event-stream"), (buffering, "no")], Body::from_stream(body)).into_response()
+    (
+        [(CONTENT_TYPE, "text/event-stream"), (buffering, "no")],
+        Body::from_stream(body),
+    )
+        .into_response()
 }
 
 /// One event as it is written.

@@ -36,7 +36,6 @@ pub(crate) const FINGERPRINT: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJW
 pub(crate) struct Bench {
     pub(crate) state: AppState,
     pub(crate) nodes: watch::Sender<Arc<Vec<Node>>>,
-    pub(crate) alerts: watch::Sender<Arc<Vec<Alert>>>,
     pub(crate) operations: watch::Sender<Arc<Vec<Operation>>>,
     pub(crate) requests: mpsc::Receiver<Request>,
     /// What was trusted.
@@ -56,7 +55,10 @@ impl Bench {
             observed_at: None,
         }));
         let units = watch::Sender::new(Arc::<Vec<Unit>>::default());
-        let settings = watch::Sender::new(Arc::new(Settings { revision: 1, fields: Vec::new() }));
+        let settings = watch::Sender::new(Arc::new(Settings {
+            revision: 1,
+            fields: Vec::new(),
+        }));
         let (gate, tasks, acts) = (Gate::default(), Tasks::new(), Arc::new(Acts::default()));
         let traffic = Traffic::start(&gate, &tasks);
         let view = View {
@@ -80,8 +82,15 @@ impl Bench {
             models: Arc::new(NoModels),
             hosts: Hosts::new("", "", Arc::new(Vec::new)),
         };
-        let held = Box::new((models, units, settings));
-        Self { state, nodes, alerts, operations: list, requests, acts, held }
+        let held = Box::new((alerts, models, units, settings));
+        Self {
+            state,
+            nodes,
+            operations: list,
+            requests,
+            acts,
+            held,
+        }
     }
 
     /// Opens the TCP door on a free port.
@@ -93,7 +102,10 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (router, tasks) = (router(self.state.clone()), self.state.tasks.clone());
-        self.state.tasks.spawn("tcp door", door::tcp::serve_within(listener, router, tasks, limits));
+        self.state.tasks.spawn(
+            "tcp door",
+            door::tcp::serve_within(listener, router, tasks, limits),
+        );
         address
     }
 
@@ -102,7 +114,9 @@ impl Bench {
         let path = folder.join("control.sock");
         let socket = door::socket::bind(&path, "bench").unwrap();
         let (router, tasks) = (router(self.state.clone()), self.state.tasks.clone());
-        self.state.tasks.spawn("socket door", door::socket::serve(socket, router, tasks));
+        self.state
+            .tasks
+            .spawn("socket door", door::socket::serve(socket, router, tasks));
         path
     }
 
@@ -145,14 +159,20 @@ pub(crate) async fn send(
 
 /// The status of an answer that was read with [`raw`] or [`send`].
 pub(crate) fn status(answer: &str) -> u16 {
-    answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The value of a header of an answer.
 pub(crate) fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let (head, _body) = answer.split_once("\r\n\r\n")?;
     let mut pairs = head.lines().filter_map(|line| line.split_once(": "));
-    pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    pairs
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 /// The JSON body of an answer, its request id blotted out.
@@ -171,7 +191,10 @@ fn version() -> VersionInfo {
         protocol: PROTOCOL,
         version: "0.0.0".into(),
         instance: "bench".into(),
-        started_at: "2026-11-23T12:00:00Z".parse::<jiff::Timestamp>().unwrap().into(),
+        started_at: "2026-11-23T12:00:00Z"
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+            .into(),
         demo: false,
     }
 }
@@ -194,7 +217,7 @@ pub(crate) fn node(id: &str) -> Node {
 pub(crate) fn operation(id: &str, state: &str) -> Operation {
     serde_json::from_value(serde_json::json!({
         "id": id, "kind": "swap", "subject": "org/model", "state": state, "nodes": ["spark1"],
-        "steps": [], "progress": {}, "error": null, "advice": null, "actor": "daemon",
+        "steps": [], "progress": {"done": null, "total": null, "unit": "percent", "rate": null, "eta_s": null, "stage": null}, "error": null, "advice": null, "actor": "daemon",
         "started_at": "2026-11-23T12:00:00Z", "ended_at": null, "cancelling": false, "seq": 0,
         "last_good": null, "own_ms": null,
     }))
@@ -216,7 +239,14 @@ impl NodeActions for Acts {
             fix: None,
             duration_ms: 1.0,
         };
-        async { Ok(NodeTest { node, passed: true, steps: vec![step] }) }.boxed()
+        async {
+            Ok(NodeTest {
+                node,
+                passed: true,
+                steps: vec![step],
+            })
+        }
+        .boxed()
     }
 
     fn trust(&self, node: NodeId, fingerprint: Fingerprint) -> Answer<'_, ()> {
@@ -237,7 +267,13 @@ impl UnitLogs for Logs {
     }
 
     fn follow(&self, unit: UnitId, _lines: usize) -> Answer<'_, LogStream> {
-        let line = move |seq| LogLine { seq, node: None, rank: None, at: None, text: unit.to_string() };
+        let line = move |seq| LogLine {
+            seq,
+            node: None,
+            rank: None,
+            at: None,
+            text: unit.to_string(),
+        };
         async move { Ok(stream::iter((1..=2).map(line)).boxed()) }.boxed()
     }
 }
@@ -245,7 +281,10 @@ impl UnitLogs for Logs {
 struct NoModels;
 
 fn no_model<T>(repo: &RepoId) -> Result<T, ApiError> {
-    Err(ApiError::new(ErrorCode::NotFound, format!("there is no model {repo}")))
+    Err(ApiError::new(
+        ErrorCode::NotFound,
+        format!("there is no model {repo}"),
+    ))
 }
 
 impl ModelDetails for NoModels {

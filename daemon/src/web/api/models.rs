@@ -37,10 +37,7 @@ async fn list(State(web): State<Web>) -> Json<ModelList> {
     params(("org" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = ModelDetail), (status = 404, body = ErrorBody))
 )]
-async fn one(
-    State(web): State<Web>,
-    PathRepo(repo): PathRepo,
-) -> Result<Json<ModelDetail>, Fault> {
+async fn one(State(web): State<Web>, PathRepo(repo): PathRepo) -> Result<Json<ModelDetail>, Fault> {
     Ok(Json(web.app().models.detail(repo).await?))
 }
 

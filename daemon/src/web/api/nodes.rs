@@ -25,7 +25,9 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
 #[utoipa::path(get, path = "/api/nodes", tag = "nodes", responses((status = 200, body = NodeList)))]
 async fn list(State(web): State<Web>) -> Json<NodeList> {
     let nodes = web.app().view.nodes.borrow().clone();
-    Json(NodeList { nodes: Vec::clone(&nodes) })
+    Json(NodeList {
+        nodes: Vec::clone(&nodes),
+    })
 }
 
 /// One node in full.
@@ -62,7 +64,10 @@ async fn trust(
     JsonBody(request): JsonBody<TrustRequest>,
 ) -> Result<Json<Node>, Fault> {
     find(&web, &id)?;
-    web.app().nodes.trust(id.clone(), request.fingerprint).await?;
+    web.app()
+        .nodes
+        .trust(id.clone(), request.fingerprint)
+        .await?;
     find(&web, &id).map(Json)
 }
 
@@ -74,9 +79,15 @@ async fn ssh_key(State(web): State<Web>) -> Result<Json<SshKey>, Fault> {
 
 fn find(web: &Web, id: &NodeId) -> Result<Node, Fault> {
     let nodes = web.app().view.nodes.borrow().clone();
-    nodes.iter().find(|node| node.id == *id).cloned().ok_or_else(|| {
-        let known: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
-        let error = ApiError::new(ErrorCode::NotFound, format!("there is no node {id}"));
-        error.with_hint(format!("the nodes are: {}", known.join(", "))).into()
-    })
+    nodes
+        .iter()
+        .find(|node| node.id == *id)
+        .cloned()
+        .ok_or_else(|| {
+            let known: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+            let error = ApiError::new(ErrorCode::NotFound, format!("there is no node {id}"));
+            error
+                .with_hint(format!("the nodes are: {}", known.join(", ")))
+                .into()
+        })
 }

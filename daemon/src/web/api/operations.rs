@@ -91,7 +91,9 @@ async fn stop(
 )]
 async fn list(State(web): State<Web>) -> Json<OperationList> {
     let operations = web.app().view.operations.borrow().clone();
-    Json(OperationList { operations: Vec::clone(&operations) })
+    Json(OperationList {
+        operations: Vec::clone(&operations),
+    })
 }
 
 /// One operation.
@@ -104,7 +106,10 @@ async fn one(
     PathId(id): PathId<OperationId>,
 ) -> Result<Json<Operation>, Fault> {
     let operations = web.app().view.operations.borrow().clone();
-    let found = operations.iter().find(|operation| operation.id == id).cloned();
+    let found = operations
+        .iter()
+        .find(|operation| operation.id == id)
+        .cloned();
     let missing = || ApiError::new(ErrorCode::NotFound, format!("there is no operation {id}"));
     Ok(Json(found.ok_or_else(missing)?))
 }
@@ -143,10 +148,16 @@ async fn events(
     let reader = web.app().operations.feed(id).await?.reader(after);
     let events = stream::unfold(reader, async |mut reader| {
         let events = reader.next().await?;
-        let written: Vec<_> = events.iter().map(|(seq, event)| written(*seq, event)).collect();
+        let written: Vec<_> = events
+            .iter()
+            .map(|(seq, event)| written(*seq, event))
+            .collect();
         Some((stream::iter(written), reader))
     });
-    Ok(sse::response(events.flatten(), web.app().tasks.token().clone()))
+    Ok(sse::response(
+        events.flatten(),
+        web.app().tasks.token().clone(),
+    ))
 }
 
 fn written(seq: u64, event: &OperationEvent) -> bytes::Bytes {
@@ -159,10 +170,19 @@ fn written(seq: u64, event: &OperationEvent) -> bytes::Bytes {
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
     let text = String::from_utf8_lossy(value.as_bytes());
-    let wrong = || format!("{:?} is not a sequence number", spark_ipc::text::clean_line(&text, 40));
-    text.parse().map(Some).map_err(|_not_a_number| Fault::invalid("Last-Event-ID", wrong()))
+    let wrong = || {
+        format!(
+            "{:?} is not a sequence number",
+            spark_ipc::text::clean_line(&text, 40)
+        )
+    };
+    text.parse()
+        .map(Some)
+        .map_err(|_not_a_number| Fault::invalid("Last-Event-ID", wrong()))
 }
 
 fn accepted(operation: Operation) -> (StatusCode, Json<OperationStarted>) {

@@ -33,7 +33,9 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
 #[utoipa::path(get, path = "/api/units", tag = "units", responses((status = 200, body = UnitList)))]
 async fn list(State(web): State<Web>) -> Json<UnitList> {
     let units = web.app().view.units.borrow().clone();
-    Json(UnitList { units: Vec::clone(&units) })
+    Json(UnitList {
+        units: Vec::clone(&units),
+    })
 }
 
 /// The end of a unit's log as text; with `follow=true` as server-sent events `log` that go on.
@@ -70,7 +72,9 @@ async fn logs(
 /// Support services.
 #[utoipa::path(get, path = "/api/services", tag = "services", responses((status = 200, body = Services)))]
 async fn services() -> Json<Services> {
-    Json(Services { services: Vec::new() })
+    Json(Services {
+        services: Vec::new(),
+    })
 }
 
 /// Which part of a log.
@@ -82,17 +86,22 @@ struct Wanted {
 
 impl Wanted {
     fn of(pairs: &[(String, String)]) -> Result<Self, Fault> {
-        let mut wanted = Self { tail: TAIL, follow: false };
+        let mut wanted = Self {
+            tail: TAIL,
+            follow: false,
+        };
         for (name, value) in pairs {
             let shown = clean_line(value, 60);
             match name.as_str() {
                 "tail" => {
                     let number = value.parse().ok().filter(|n| (1..=MAX_TAIL).contains(n));
-                    let wrong = || Fault::invalid("tail", format!("{shown:?} is not 1 to {MAX_TAIL}"));
+                    let wrong =
+                        || Fault::invalid("tail", format!("{shown:?} is not 1 to {MAX_TAIL}"));
                     wanted.tail = number.ok_or_else(wrong)?;
                 }
                 "follow" => {
-                    let wrong = |_| Fault::invalid("follow", format!("{shown:?} is not true or false"));
+                    let wrong =
+                        |_| Fault::invalid("follow", format!("{shown:?} is not true or false"));
                     wanted.follow = value.parse().map_err(wrong)?;
                 }
                 other => {

@@ -55,14 +55,21 @@ impl Authority {
         if let Some(rest) = text.strip_prefix('[') {
             let (ip, rest) = rest.split_once(']')?;
             let host = Host::Ip(ip.parse::<Ipv6Addr>().ok()?.into());
-            let port = if rest.is_empty() { None } else { Some(parse_port(rest.strip_prefix(':')?)?) };
+            let port = if rest.is_empty() {
+                None
+            } else {
+                Some(parse_port(rest.strip_prefix(':')?)?)
+            };
             return Some(Self { host, port });
         }
         let (host, port) = match text.split_once(':') {
             Some((host, port)) => (host, Some(parse_port(port)?)),
             None => (text, None),
         };
-        Some(Self { host: parse_host(host)?, port })
+        Some(Self {
+            host: parse_host(host)?,
+            port,
+        })
     }
 }
 
@@ -78,7 +85,9 @@ fn parse_host(text: &str) -> Option<Host> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let last = name.rsplit('.').next().unwrap_or("");
     let ends_in_number = last.starts_with("0x") || last.bytes().all(|b| b.is_ascii_digit());
@@ -95,7 +104,9 @@ pub struct Hosts {
 
 impl fmt::Debug for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hosts").field("own", &self.own).finish_non_exhaustive()
+        f.debug_struct("Hosts")
+            .field("own", &self.own)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +115,11 @@ impl Hosts {
     /// allows.
     pub fn of_this_machine(allowed: AllowedHosts) -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        Self::new(&read("/proc/sys/kernel/hostname"), &read("/etc/resolv.conf"), allowed)
+        Self::new(
+            &read("/proc/sys/kernel/hostname"),
+            &read("/etc/resolv.conf"),
+            allowed,
+        )
     }
 
     /// As [`Hosts::of_this_machine`], from the text of `hostname` and `resolv.conf`.
@@ -119,14 +134,19 @@ impl Hosts {
             let domain = domain.trim_matches('.').to_ascii_lowercase();
             format!("{short}.{domain}")
         });
-        let own = full.chain([hostname.clone()]).filter(|_| !short.is_empty()).collect();
+        let own = full
+            .chain([hostname.clone()])
+            .filter(|_| !short.is_empty())
+            .collect();
         Self { own, allowed }
     }
 
     /// Whether no stranger can own this host: an IP address (a page has such an origin only if that
     /// address served it), a name that the public DNS cannot hold, our own name, or an allowed one.
     pub(super) fn allow(&self, authority: &Authority) -> bool {
-        let Host::Name(name) = &authority.host else { return true };
+        let Host::Name(name) = &authority.host else {
+            return true;
+        };
         !name.contains('.')
             || PRIVATE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
             || self.own.iter().any(|own| own == name)
@@ -136,5 +156,9 @@ impl Hosts {
 
 fn covers(allowed: &str, name: &str) -> bool {
     let allowed = allowed.trim().trim_end_matches('.').to_ascii_lowercase();
-    if allowed.starts_with('.') { name.ends_with(&allowed) } else { name == allowed }
+    if allowed.starts_with('.') {
+        name.ends_with(&allowed)
+    } else {
+        name == allowed
+    }
 }

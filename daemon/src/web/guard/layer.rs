@@ -28,7 +28,9 @@ pub(in crate::web) async fn assets(web: State<Web>, request: Request, next: Next
 /// The guard of `/healthz` and `/readyz`.
 pub(in crate::web) async fn health(web: State<Web>, request: Request, next: Next) -> Response {
     let mut response = guarded(Class::Health, web, request, next).await;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -10,7 +10,9 @@ use super::{Class, FETCH_DEST, FETCH_MODE, FETCH_SITE, Refusal, is_unsafe};
 /// Whether the request comes from our own page, or from no page at all.
 pub(super) fn check(class: Class, head: &Parts, served: &Authority) -> Result<(), Refusal> {
     let header = |name: HeaderName| {
-        head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        head.headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     match header(FETCH_SITE).as_deref() {
         None | Some("same-origin" | "none") => {}
@@ -18,13 +20,19 @@ pub(super) fn check(class: Class, head: &Parts, served: &Authority) -> Result<()
             let shown = header(FETCH_MODE).as_deref() == Some("navigate")
                 && header(FETCH_DEST).as_deref() == Some("document");
             if is_unsafe(head) || !shown || head.method != Method::GET || class != Class::Static {
-                return Err(Refusal::CrossOrigin("the browser says that another site sent it"));
+                return Err(Refusal::CrossOrigin(
+                    "the browser says that another site sent it",
+                ));
             }
         }
         Some(_) => return Err(Refusal::CrossOrigin("its Sec-Fetch-Site is not known")),
     }
     if let Some(origin) = header(ORIGIN) {
-        return if is_served(&origin, served) { Ok(()) } else { Err(mismatch("Origin")) };
+        return if is_served(&origin, served) {
+            Ok(())
+        } else {
+            Err(mismatch("Origin"))
+        };
     }
     match header(REFERER) {
         Some(referer) if is_unsafe(head) && !is_served(origin_of(&referer), served) => {
@@ -58,6 +66,8 @@ fn is_served(origin: &str, served: &Authority) -> bool {
 fn origin_of(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(start..).unwrap_or("");
-    let end = rest.find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    let end = rest
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| start + at);
     url.get(..end).unwrap_or(url)
 }

@@ -36,7 +36,9 @@ pub(in crate::web) enum Refusal {
 impl Refusal {
     pub(in crate::web) fn status(&self) -> StatusCode {
         match self {
-            Self::Path | Self::Host(_) | Self::Repeated(_) | Self::Framing => StatusCode::BAD_REQUEST,
+            Self::Path | Self::Host(_) | Self::Repeated(_) | Self::Framing => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::CrossOrigin(_) | Self::PublicPeer(_) => StatusCode::FORBIDDEN,
@@ -47,21 +49,30 @@ impl Refusal {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Path | Self::Host(_) | Self::Repeated(_) | Self::Framing => ErrorCode::Invalid,
-            Self::UnknownHost(_) | Self::CrossOrigin(_) | Self::PublicPeer(_) => ErrorCode::Forbidden,
+            Self::UnknownHost(_) | Self::CrossOrigin(_) | Self::PublicPeer(_) => {
+                ErrorCode::Forbidden
+            }
             Self::Method | Self::NotJson | Self::Compressed => ErrorCode::Unsupported,
         }
     }
 
     fn message(&self) -> String {
         match self {
-            Self::Path => "the path has encoded separators, empty or dot segments, or ';'".to_owned(),
+            Self::Path => {
+                "the path has encoded separators, empty or dot segments, or ';'".to_owned()
+            }
             Self::Method => "this method is not offered".to_owned(),
-            Self::Host(text) if text.is_empty() => "the request must have exactly one Host".to_owned(),
+            Self::Host(text) if text.is_empty() => {
+                "the request must have exactly one Host".to_owned()
+            }
             Self::Host(text) => format!("{:?} is not a host", clean_line(text, 100)),
             Self::Repeated(name) => format!("the header {name} is there more than once"),
             Self::Framing => "the request has both Content-Length and Transfer-Encoding".to_owned(),
             Self::UnknownHost(name) => {
-                format!("{:?} is not a name of this Spark Control", clean_line(name, 100))
+                format!(
+                    "{:?} is not a name of this Spark Control",
+                    clean_line(name, 100)
+                )
             }
             Self::CrossOrigin(reason) => format!("refused: {reason}"),
             Self::PublicPeer(ip) => format!("refused: {ip} is a public address"),
@@ -82,7 +93,9 @@ impl Refusal {
             Self::PublicPeer(_) => "come through a VPN or an SSH tunnel",
             Self::NotJson => "send the header 'Content-Type: application/json'",
             Self::Compressed => "send it without Content-Encoding",
-            Self::Path | Self::Method | Self::Host(_) | Self::Repeated(_) | Self::Framing => return None,
+            Self::Path | Self::Method | Self::Host(_) | Self::Repeated(_) | Self::Framing => {
+                return None;
+            }
         })
     }
 }
@@ -91,6 +104,9 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let mut error = ApiError::new(refusal.code(), refusal.message());
         error.hint = refusal.hint().map(str::to_owned);
-        Self { status: refusal.status(), error: Box::new(error) }
+        Self {
+            status: refusal.status(),
+            error: Box::new(error),
+        }
     }
 }
