@@ -32,7 +32,10 @@ impl Vars {
 
     /// The value of `name`; `None` when unset or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|v| !v.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -67,9 +70,15 @@ pub struct Config {
 pub struct BadEnvironment(pub Vec<FieldError>);
 
 fn list(faults: &[FieldError]) -> String {
-    let lines = faults.iter().map(|f| format!("\n  {}: {}", f.path, f.message));
+    let lines = faults
+        .iter()
+        .map(|f| format!("\n  {}: {}", f.path, f.message));
     let noun = if faults.len() == 1 { "fault" } else { "faults" };
-    format!("the environment has {} {noun}:{}", faults.len(), lines.collect::<String>())
+    format!(
+        "the environment has {} {noun}:{}",
+        faults.len(),
+        lines.collect::<String>()
+    )
 }
 
 impl Config {
@@ -84,7 +93,14 @@ impl Config {
         match (paths, bind, faults.is_empty()) {
             (Some(paths), Some(bind), true) => {
                 let demo = vars.get("SPARK_CONTROL_DEMO") == Some("1");
-                Ok(Self { nodes, paths, bind, socket, demo, settings })
+                Ok(Self {
+                    nodes,
+                    paths,
+                    bind,
+                    socket,
+                    demo,
+                    settings,
+                })
             }
             _ => Err(BadEnvironment(faults)),
         }
@@ -95,10 +111,18 @@ fn read_bind(vars: &Vars, faults: &mut Vec<FieldError>) -> Option<SocketAddr> {
     let address = vars.get("BIND_ADDR").unwrap_or("0.0.0.0");
     let port = vars.get("BIND_PORT").unwrap_or("9999");
     let ip = address.parse::<IpAddr>().map_err(|_parse| {
-        fault(faults, "BIND_ADDR", format!("{address:?} is not an IP address; use e.g. 0.0.0.0 or 127.0.0.1"));
+        fault(
+            faults,
+            "BIND_ADDR",
+            format!("{address:?} is not an IP address; use e.g. 0.0.0.0 or 127.0.0.1"),
+        );
     });
     let port = parse_port(port).ok_or(()).map_err(|()| {
-        fault(faults, "BIND_PORT", format!("{port:?} is not a port; use a number from 1 to 65535"));
+        fault(
+            faults,
+            "BIND_PORT",
+            format!("{port:?} is not a port; use a number from 1 to 65535"),
+        );
     });
     Some(SocketAddr::new(ip.ok()?, port.ok()?))
 }
@@ -110,7 +134,9 @@ fn read_socket(vars: &Vars, faults: &mut Vec<FieldError>) -> PathBuf {
         fault(
             faults,
             spark_ipc::socket::SOCKET_VARIABLE,
-            format!("the path has {length} bytes; a socket's path can have at most {MAX_SOCKET_PATH_BYTES}"),
+            format!(
+                "the path has {length} bytes; a socket's path can have at most {MAX_SOCKET_PATH_BYTES}"
+            ),
         );
     }
     path
@@ -124,7 +150,10 @@ fn parse_port(text: &str) -> Option<u16> {
 
 pub(crate) fn fault(faults: &mut Vec<FieldError>, path: &str, message: impl Into<String>) {
     let message = spark_ipc::text::clean_line(&message.into(), 400);
-    faults.push(FieldError { path: path.to_owned(), message });
+    faults.push(FieldError {
+        path: path.to_owned(),
+        message,
+    });
 }
 
 #[cfg(test)]
@@ -134,7 +163,8 @@ mod tests {
     fn vars(pairs: &[(&str, &str)]) -> Vars {
         let base = [("DATA_DIR", "/data"), ("SPARK_CONTROL_SOCKET", "/run/s")];
         let all = base.iter().chain(pairs);
-        all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -155,7 +185,10 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [("spark1", "spark1", "192.168.1.21", 22), ("spark2", "right", "spark-two.local", 2222)]
+            [
+                ("spark1", "spark1", "192.168.1.21", 22),
+                ("spark2", "right", "spark-two.local", 2222)
+            ]
         );
         assert_eq!(config.bind.to_string(), "0.0.0.0:9999");
     }
@@ -185,7 +218,11 @@ mod tests {
                 "HOST_KEY_POLICY"
             ]
         );
-        assert!(error.to_string().starts_with("the environment has 7 faults:\n  SPARK1_HOST: \"my spark\""));
+        assert!(
+            error
+                .to_string()
+                .starts_with("the environment has 7 faults:\n  SPARK1_HOST: \"my spark\"")
+        );
     }
 
     #[test]

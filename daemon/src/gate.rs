@@ -71,9 +71,10 @@ impl Gate {
         self.inside.send_modify(|n| *n += 1);
         let route = Arc::clone(&self.route.borrow());
         match &*route {
-            Route::Serving(upstream) => {
-                Ok(Pass { upstream: upstream.clone(), inside: self.inside.clone() })
-            }
+            Route::Serving(upstream) => Ok(Pass {
+                upstream: upstream.clone(),
+                inside: self.inside.clone(),
+            }),
             Route::NoModel | Route::Swapping { .. } => {
                 self.inside.send_modify(|n| *n = n.saturating_sub(1));
                 Err(route)
@@ -119,7 +120,10 @@ mod tests {
     use super::*;
 
     fn serving() -> Route {
-        Route::Serving(Upstream { served_name: "m".into(), base_url: "http://127.0.0.1:1".into() })
+        Route::Serving(Upstream {
+            served_name: "m".into(),
+            base_url: "http://127.0.0.1:1".into(),
+        })
     }
 
     #[tokio::test]
@@ -134,7 +138,10 @@ mod tests {
         let gate = Gate::default();
         gate.set(serving());
         let pass = gate.enter().unwrap();
-        gate.set(Route::Swapping { to: None, retry_after_s: 5 });
+        gate.set(Route::Swapping {
+            to: None,
+            retry_after_s: 5,
+        });
         assert_eq!(gate.drained(Duration::from_millis(1)).await, 1);
         let waiting = gate.drained(Duration::from_secs(60));
         let leaving = async move { drop(pass) };

@@ -73,7 +73,10 @@ impl Values {
     /// As a form would show them.
     pub fn view(&self, revision: u64) -> Settings {
         let default = Self::default();
-        let fields = FIELDS.iter().map(|field| self.view_field(field, &default)).collect();
+        let fields = FIELDS
+            .iter()
+            .map(|field| self.view_field(field, &default))
+            .collect();
         Settings { revision, fields }
     }
 
@@ -86,7 +89,11 @@ impl Values {
             help: field.help.to_owned(),
             group: field.group.to_owned(),
             value: (field.get)(self).to_json(),
-            source: if given { SettingSource::Environment } else { SettingSource::Default },
+            source: if given {
+                SettingSource::Environment
+            } else {
+                SettingSource::Default
+            },
             default: (field.get)(default).to_json(),
             secret: false,
             set: given,
@@ -118,8 +125,15 @@ mod tests {
         let values = Values::read(get, &mut faults);
         assert_eq!((values.poll_interval_s, faults.len()), (2, 0));
         let view = values.view(1);
-        let poll = view.fields.iter().find(|f| f.key == "POLL_INTERVAL_S").unwrap();
-        assert_eq!((poll.value.clone(), poll.default.clone()), (2.into(), 5.into()));
+        let poll = view
+            .fields
+            .iter()
+            .find(|f| f.key == "POLL_INTERVAL_S")
+            .unwrap();
+        assert_eq!(
+            (poll.value.clone(), poll.default.clone()),
+            (2.into(), 5.into())
+        );
         assert_eq!(poll.source, SettingSource::Environment);
         assert!(view.fields.iter().filter(|f| f.set).count() == 1);
     }
@@ -130,7 +144,9 @@ mod tests {
         for field in FIELDS {
             let value = (field.get)(&default);
             let text = value.to_json();
-            let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+            let text = text
+                .as_str()
+                .map_or_else(|| text.to_string(), str::to_owned);
             let mut changed = default.clone();
             (field.put)(&mut changed, (field.parse)(&text).unwrap());
             assert_eq!(changed, default, "{}", field.key);

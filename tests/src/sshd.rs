@@ -265,7 +265,7 @@ fn write_config(folder: &Path, listen: SocketAddr, options: &SshdOptions) -> Res
     );
     for kind in &options.host_key_types {
         let path = host_key_path(folder, kind);
-        config.push_str(&format!("HostKey {}\n", path.display()));
+        config.extend(["HostKey ", &path.to_string_lossy(), "\n"]);
     }
     if !options.env.is_empty() {
         // sshd keeps only the first SetEnv line.
@@ -274,7 +274,7 @@ fn write_config(folder: &Path, listen: SocketAddr, options: &SshdOptions) -> Res
             .iter()
             .map(|(name, value)| format!("\"{name}={value}\""))
             .collect();
-        config.push_str(&format!("SetEnv {}\n", words.join(" ")));
+        config.extend(["SetEnv ", &words.join(" "), "\n"]);
     }
     fs::write(folder.join("sshd_config"), config)?;
     Ok(())

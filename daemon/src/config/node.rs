@@ -26,7 +26,10 @@ pub struct NodeConfig {
 pub(super) fn read(vars: &Vars, faults: &mut Vec<FieldError>) -> Vec<NodeConfig> {
     let mut numbers: BTreeSet<u32> = vars.names().filter_map(number_of).collect();
     numbers.insert(1);
-    numbers.into_iter().filter_map(|n| read_one(vars, n, faults)).collect()
+    numbers
+        .into_iter()
+        .filter_map(|n| read_one(vars, n, faults))
+        .collect()
 }
 
 /// `2` for `SPARK2_HOST`, `SPARK2_USER`, `SPARK2_SSH_PORT`, `SPARK2_NAME`, when set.
@@ -39,7 +42,9 @@ fn number_of(name: &str) -> Option<u32> {
 
 fn read_one(vars: &Vars, n: u32, faults: &mut Vec<FieldError>) -> Option<NodeConfig> {
     let key = |field: &str| format!("SPARK{n}_{field}");
-    let any = ["HOST", "USER", "SSH_PORT", "NAME"].iter().any(|f| vars.get(&key(f)).is_some());
+    let any = ["HOST", "USER", "SSH_PORT", "NAME"]
+        .iter()
+        .any(|f| vars.get(&key(f)).is_some());
     if n > 1 && !any {
         return None;
     }
@@ -48,16 +53,30 @@ fn read_one(vars: &Vars, n: u32, faults: &mut Vec<FieldError>) -> Option<NodeCon
     let user = required(vars, &key("USER"), is_user, USER_RULE, faults);
     let port = vars.get(&key("SSH_PORT")).unwrap_or("22");
     let ssh_port = parse_port(port).unwrap_or_else(|| {
-        fault(faults, &key("SSH_PORT"), format!("{port:?} is not a port; use a number from 1 to 65535"));
+        fault(
+            faults,
+            &key("SSH_PORT"),
+            format!("{port:?} is not a port; use a number from 1 to 65535"),
+        );
         0
     });
     let id = NodeId::numbered(n);
     let name = vars.get(&key("NAME")).unwrap_or(id.as_str());
     if spark_ipc::text::clean_line(name, 64) != name {
-        fault(faults, &key("NAME"), format!("{name:?} has control characters or is over 64 characters"));
+        fault(
+            faults,
+            &key("NAME"),
+            format!("{name:?} has control characters or is over 64 characters"),
+        );
     }
     let name = name.to_owned();
-    (faults.len() == before).then(|| NodeConfig { id, name, host, user, ssh_port })
+    (faults.len() == before).then(|| NodeConfig {
+        id,
+        name,
+        host,
+        user,
+        ssh_port,
+    })
 }
 
 const HOST_RULE: &str = "a host name (letters, digits, - and dots) or an IP address";
@@ -88,7 +107,10 @@ fn is_host(host: &str) -> bool {
     };
     let named = host.len() <= 253
         && host.split('.').all(label)
-        && host.rsplit('.').next().is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()));
+        && host
+            .rsplit('.')
+            .next()
+            .is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()));
     host.parse::<IpAddr>().is_ok() || named
 }
 
@@ -96,7 +118,9 @@ fn is_host(host: &str) -> bool {
 fn is_user(user: &str) -> bool {
     user.len() <= 32
         && user.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && user.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+        && user
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
 }
 
 #[cfg(test)]
@@ -108,7 +132,16 @@ mod tests {
         for good in ["spark.local", "192.168.1.2", "fe80::1", "a", "spark-1.lan"] {
             assert!(is_host(good), "{good}");
         }
-        for bad in ["a b", "-a", "a-", "a..b", "1.2.3", "a;b", "$(id)", "256.1.1.1"] {
+        for bad in [
+            "a b",
+            "-a",
+            "a-",
+            "a..b",
+            "1.2.3",
+            "a;b",
+            "$(id)",
+            "256.1.1.1",
+        ] {
             assert!(!is_host(bad), "{bad}");
         }
         assert!(is_user("dgx_user-1") && !is_user("Root") && !is_user("a$") && !is_user("-a"));

@@ -24,11 +24,20 @@ pub(super) fn read(vars: &Vars, faults: &mut Vec<FieldError>) -> Option<Paths> {
     let dir = |name: &str| vars.get(name).map(PathBuf::from);
     let data_dir = dir("DATA_DIR")
         // With several state directories systemd separates them by colons; the first is ours.
-        .or_else(|| vars.get("STATE_DIRECTORY")?.split(':').next().map(PathBuf::from))
+        .or_else(|| {
+            vars.get("STATE_DIRECTORY")?
+                .split(':')
+                .next()
+                .map(PathBuf::from)
+        })
         .or_else(|| dir("XDG_STATE_HOME").map(|d| d.join("spark-control")))
         .or_else(|| dir("HOME").map(|d| d.join(".local/state/spark-control")));
     let Some(data_dir) = data_dir else {
-        fault(faults, "DATA_DIR", "is not set, and neither is HOME; set it to a folder that may be written");
+        fault(
+            faults,
+            "DATA_DIR",
+            "is not set, and neither is HOME; set it to a folder that may be written",
+        );
         return None;
     };
     let ssh_dir = dir("SSH_DIR").unwrap_or_else(|| data_dir.join("ssh"));
@@ -36,14 +45,22 @@ pub(super) fn read(vars: &Vars, faults: &mut Vec<FieldError>) -> Option<Paths> {
         ssh_key: dir("SSH_KEY_PATH").unwrap_or_else(|| ssh_dir.join("id_ed25519")),
         known_hosts: dir("SSH_KNOWN_HOSTS").unwrap_or_else(|| ssh_dir.join("known_hosts")),
         models_yaml: dir("MODELS_YAML"),
-        models_overrides: dir("MODELS_OVERRIDES").unwrap_or_else(|| data_dir.join("models_overrides.yaml")),
+        models_overrides: dir("MODELS_OVERRIDES")
+            .unwrap_or_else(|| data_dir.join("models_overrides.yaml")),
         journal: data_dir.join("journal.db"),
         ssh_dir,
         data_dir,
     };
-    for (name, path) in [("DATA_DIR", &paths.data_dir), ("SSH_KEY_PATH", &paths.ssh_key)] {
+    for (name, path) in [
+        ("DATA_DIR", &paths.data_dir),
+        ("SSH_KEY_PATH", &paths.ssh_key),
+    ] {
         if path.is_relative() {
-            fault(faults, name, format!("{} is not an absolute path", path.display()));
+            fault(
+                faults,
+                name,
+                format!("{} is not an absolute path", path.display()),
+            );
         }
     }
     Some(paths)

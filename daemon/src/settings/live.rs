@@ -17,12 +17,18 @@ pub struct Store {
 impl Store {
     pub fn new(values: Values) -> Self {
         let view = watch::Sender::new(Arc::new(values.view(1)));
-        Self { values: watch::Sender::new(Arc::new(values)), view }
+        Self {
+            values: watch::Sender::new(Arc::new(values)),
+            view,
+        }
     }
 
     /// A projection that is read at use.
     pub fn live<T>(&self, project: fn(&Values) -> T) -> Live<T> {
-        Live { values: self.values.subscribe(), project }
+        Live {
+            values: self.values.subscribe(),
+            project,
+        }
     }
 
     /// The values as a form would show them.
@@ -40,7 +46,10 @@ pub struct Live<T> {
 
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
-        Self { values: self.values.clone(), project: self.project }
+        Self {
+            values: self.values.clone(),
+            project: self.project,
+        }
     }
 }
 

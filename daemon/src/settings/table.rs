@@ -58,13 +58,22 @@ macro_rules! number {
 
 pub(super) const FIELDS: &[Field] = &[
     number!(
-        "POLL_INTERVAL_S", poll_interval_s, "nodes", 1..=300, "a number of seconds from 1 to 300",
-        "Poll interval", "Seconds between two looks at a node's health."
+        "POLL_INTERVAL_S",
+        poll_interval_s,
+        "nodes",
+        1..=300,
+        "a number of seconds from 1 to 300",
+        "Poll interval",
+        "Seconds between two looks at a node's health."
     ),
     number!(
-        "INVENTORY_INTERVAL_S", inventory_interval_s, "nodes", 5..=86400,
+        "INVENTORY_INTERVAL_S",
+        inventory_interval_s,
+        "nodes",
+        5..=86400,
         "a number of seconds from 5 to 86400",
-        "Inventory interval", "Seconds between two looks at the models on a node's disk."
+        "Inventory interval",
+        "Seconds between two looks at the models on a node's disk."
     ),
     Field {
         key: "HOST_KEY_POLICY",
@@ -110,16 +119,31 @@ pub(super) const FIELDS: &[Field] = &[
         },
     },
     number!(
-        "DRAIN_TIMEOUT_S", drain_timeout_s, "swap", 0..=3600, "a number of seconds from 0 to 3600",
-        "Drain time", "Seconds that requests in flight get before a swap stops the model under them."
+        "DRAIN_TIMEOUT_S",
+        drain_timeout_s,
+        "swap",
+        0..=3600,
+        "a number of seconds from 0 to 3600",
+        "Drain time",
+        "Seconds that requests in flight get before a swap stops the model under them."
     ),
     number!(
-        "FREE_TIMEOUT_S", free_timeout_s, "swap", 5..=600, "a number of seconds from 5 to 600",
-        "Memory release time", "Seconds in which the memory of a stopped model must come back."
+        "FREE_TIMEOUT_S",
+        free_timeout_s,
+        "swap",
+        5..=600,
+        "a number of seconds from 5 to 600",
+        "Memory release time",
+        "Seconds in which the memory of a stopped model must come back."
     ),
     number!(
-        "LOAD_TIMEOUT_S", load_timeout_s, "swap", 10..=14400, "a number of seconds from 10 to 14400",
-        "Load time", "Seconds without any progress after which a load is given up."
+        "LOAD_TIMEOUT_S",
+        load_timeout_s,
+        "swap",
+        10..=14400,
+        "a number of seconds from 10 to 14400",
+        "Load time",
+        "Seconds without any progress after which a load is given up."
     ),
     Field {
         key: "ALLOWED_HOSTS",
@@ -129,12 +153,21 @@ pub(super) const FIELDS: &[Field] = &[
                IP addresses, localhost and private suffixes need no entry.",
         group: "access",
         parse: |text| {
-            let names: Vec<String> =
-                text.split(',').map(|n| n.trim().to_ascii_lowercase()).filter(|n| !n.is_empty()).collect();
+            let names: Vec<String> = text
+                .split(',')
+                .map(|n| n.trim().to_ascii_lowercase())
+                .filter(|n| !n.is_empty())
+                .collect();
             let host = |n: &String| {
-                n.len() <= 253 && n.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+                n.len() <= 253
+                    && n.bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
             };
-            if names.iter().all(host) { Ok(Parsed::List(names)) } else { Err("a list of host names") }
+            if names.iter().all(host) {
+                Ok(Parsed::List(names))
+            } else {
+                Err("a list of host names")
+            }
         },
         get: |values| Parsed::List(values.allowed_hosts.clone()),
         put: |values, parsed| {
