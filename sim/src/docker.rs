@@ -86,10 +86,7 @@ const ABSENT: [&str; 33] = [
 
 /// Runs `docker` with `args`.
 pub(crate) fn main(node: &Node, args: &[String], env: &Env) -> Outcome {
-    let (name, rest) = match words(args) {
-        Ok(found) => found,
-        Err(refusal) => return Err(refusal),
-    };
+    let (name, rest) = words(args)?;
     let store = Store::new(node.clone());
     if name == "version" {
         return with(&commands::VERSION, rest, |parsed| {
@@ -201,12 +198,12 @@ fn act(store: &Store, name: &str, parsed: &flags::Parsed, env: &Env) -> Outcome 
         "container inspect" => inspect::container(store, parsed),
         "image inspect" => inspect::image(store, parsed),
         "images" => images::images(store, parsed),
-        "rmi" => images::remove(store, parsed),
+        "rmi" => Ok(images::remove(store, parsed)),
         "start" => lifecycle::start_all(store, parsed),
-        "stop" => lifecycle::stop_all(store, parsed),
-        "restart" => lifecycle::restart_all(store, parsed),
+        "stop" => Ok(lifecycle::stop_all(store, parsed)),
+        "restart" => Ok(lifecycle::restart_all(store, parsed)),
         "kill" => lifecycle::kill_all(store, parsed),
-        "rm" => lifecycle::remove_all(store, parsed),
+        "rm" => Ok(lifecycle::remove_all(store, parsed)),
         "rename" => lifecycle::rename(store, parsed),
         "wait" => lifecycle::wait(store, parsed),
         "top" => ps::top(store, parsed),

@@ -85,7 +85,7 @@ fn run(node: &Node, name: &str, args: &[String]) -> Outcome {
         "ss" => network::ss(node, args),
         "ip" => network::ip(node, args),
         "ethtool" => network::ethtool(node, args),
-        "ibdev2netdev" => network::ibdev2netdev(node),
+        "ibdev2netdev" => Ok(network::ibdev2netdev(node)),
         "ping" => network::ping(node, args),
         "systemctl" => system::systemctl(node, args),
         "journalctl" => system::journalctl(node, args),

@@ -73,6 +73,10 @@ pub(super) enum Restart {
 }
 
 /// What a container was made from.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one switch of docker run"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spec {
     pub(super) name: String,

@@ -142,9 +142,6 @@ fn home(store: &Store, container: &Container) -> Result<PathBuf, NodeError> {
         if place.exists() || source.is_empty() {
             continue;
         }
-        if let Some(folder) = place.parent() {
-            fs::create_dir_all(folder).map_err(NodeError::io("create", folder))?;
-        }
         link(Path::new(source), &place)?;
     }
     Ok(home)
@@ -154,6 +151,9 @@ fn home(store: &Store, container: &Container) -> Result<PathBuf, NodeError> {
 pub(super) fn link(target: &Path, place: &Path) -> Result<(), NodeError> {
     if fs::read_link(place).is_ok_and(|current| current == target) {
         return Ok(());
+    }
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder).map_err(NodeError::io("create", folder))?;
     }
     let temp = place.with_extension(uuid::Uuid::new_v4().simple().to_string());
     symlink(target, &temp)

@@ -92,13 +92,13 @@ fn row(image: &Image, tag: &str, now: Timestamp, full: bool) -> Value {
 
 /// Three digits and a decimal unit, as Docker shows sizes of images.
 fn size(bytes: u64) -> String {
-    let (unit, name) = match bytes {
+    let (unit, name): (u64, _) = match bytes {
         b if b >= 1_000_000_000 => (1_000_000_000, "GB"),
         b if b >= 1_000_000 => (1_000_000, "MB"),
         b if b >= 1000 => (1000, "kB"),
         _ => return format!("{bytes}B"),
     };
-    let hundredths = u128::from(bytes) * 100 / u128::from(unit as u64);
+    let hundredths = u128::from(bytes) * 100 / u128::from(unit);
     let (whole, rest) = (hundredths / 100, hundredths % 100);
     match whole {
         100.. => format!("{whole}{name}"),
@@ -108,14 +108,14 @@ fn size(bytes: u64) -> String {
 }
 
 /// `docker rmi`.
-pub(super) fn remove(store: &Store, parsed: &Parsed) -> Outcome {
+pub(super) fn remove(store: &Store, parsed: &Parsed) -> i32 {
     let mut code = 0;
     for name in &parsed.operands {
         if let Err(refusal) = remove_one(store, name, parsed.on("force")) {
             code = refusal.show();
         }
     }
-    Ok(code)
+    code
 }
 
 fn remove_one(store: &Store, name: &str, force: bool) -> Result<(), Refusal> {

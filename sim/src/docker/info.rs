@@ -1,5 +1,7 @@
 //! `docker version` and `docker info`.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use super::flags::Parsed;
@@ -46,13 +48,12 @@ pub(super) fn version(parsed: &Parsed, reachable: Result<(), String>) -> Outcome
     } else {
         Value::Null
     };
-    match parsed.last("format") {
-        Some(format) => print(format, &json!({"Client": half, "Server": server}))?,
-        None => {
-            console::out(CLIENT);
-            if reachable.is_ok() {
-                console::out(SERVER);
-            }
+    if let Some(format) = parsed.last("format") {
+        print(format, &json!({"Client": half, "Server": server}))?;
+    } else {
+        console::out(CLIENT);
+        if reachable.is_ok() {
+            console::out(SERVER);
         }
     }
     if let Err(why) = reachable {
@@ -138,7 +139,7 @@ fn text(info: &Value) -> String {
         ("Name", "Name"),
         ("Docker Root Dir", "DockerRootDir"),
     ] {
-        out.push_str(&format!(" {label}: {}\n", field(name)));
+        writeln!(out, " {label}: {}", field(name)).ok();
     }
     out.push_str(" Runtimes: io.containerd.runc.v2 nvidia runc");
     out

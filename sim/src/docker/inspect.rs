@@ -94,9 +94,9 @@ fn show(
         (None, Some(_)) => console::out(&Value::Array(found).to_string()),
         (None, None) => console::out(&pretty(&Value::Array(found))),
     }
-    complaints
-        .iter()
-        .for_each(|complaint| console::err(complaint));
+    for complaint in &complaints {
+        console::err(complaint);
+    }
     Ok(i32::from(!complaints.is_empty()))
 }
 

@@ -188,7 +188,7 @@ pub(super) fn start_all(store: &Store, parsed: &Parsed) -> Outcome {
 }
 
 /// `docker stop`.
-pub(super) fn stop_all(store: &Store, parsed: &Parsed) -> Outcome {
+pub(super) fn stop_all(store: &Store, parsed: &Parsed) -> i32 {
     each(parsed, |name| {
         let container = store.find(name)?;
         stop(store, &container, parsed)
@@ -196,7 +196,7 @@ pub(super) fn stop_all(store: &Store, parsed: &Parsed) -> Outcome {
 }
 
 /// `docker restart`.
-pub(super) fn restart_all(store: &Store, parsed: &Parsed) -> Outcome {
+pub(super) fn restart_all(store: &Store, parsed: &Parsed) -> i32 {
     each(parsed, |name| {
         let container = store.find(name)?;
         stop(store, &container, parsed)?;
@@ -258,7 +258,7 @@ fn gone_within(store: &Store, container: &Container, patience: Duration) -> Resu
 pub(super) fn kill_all(store: &Store, parsed: &Parsed) -> Outcome {
     let word = parsed.last("signal").unwrap_or("KILL");
     let signal = cgroup::parse_signal(word).ok_or_else(|| invalid_signal(word))?;
-    each(parsed, |name| {
+    Ok(each(parsed, |name| {
         let container = store
             .find(name)
             .map_err(|refusal| cannot_kill(name, &refusal.text))?;
@@ -272,7 +272,7 @@ pub(super) fn kill_all(store: &Store, parsed: &Parsed) -> Outcome {
         }
         store.update(&container.id, |state| state.stopped_by_user = true)?;
         kill(store, &container)
-    })
+    }))
 }
 
 fn cannot_kill(name: &str, why: &str) -> Refusal {
@@ -285,7 +285,7 @@ fn invalid_signal(word: &str) -> Refusal {
 }
 
 /// `docker rm`.
-pub(super) fn remove_all(store: &Store, parsed: &Parsed) -> Outcome {
+pub(super) fn remove_all(store: &Store, parsed: &Parsed) -> i32 {
     let force = parsed.on("force");
     each(parsed, |name| {
         let container = match store.find(name) {
@@ -348,7 +348,7 @@ pub(super) fn wait(store: &Store, parsed: &Parsed) -> Outcome {
 }
 
 /// Does `act` for every operand; prints each that went well, and ends with 1 if one did not.
-fn each(parsed: &Parsed, act: impl Fn(&str) -> Result<(), Refusal>) -> Outcome {
+fn each(parsed: &Parsed, act: impl Fn(&str) -> Result<(), Refusal>) -> i32 {
     let mut code = 0;
     for name in &parsed.operands {
         match act(name) {
@@ -356,5 +356,5 @@ fn each(parsed: &Parsed, act: impl Fn(&str) -> Result<(), Refusal>) -> Outcome {
             Err(refusal) => code = refusal.show(),
         }
     }
-    Ok(code)
+    code
 }

@@ -27,15 +27,15 @@ pub(super) fn print(
             table(head, rows.iter().map(cells).collect());
         }
         Some("json") => rows.iter().for_each(|row| console::out(&row.to_string())),
-        Some(text) => match text.strip_prefix("table ") {
-            Some(columns) => templated_table(rows, &unescaped(columns), all)?,
-            None => {
-                let template = Template::parse(&unescaped(text)).map_err(refuse)?;
-                for row in rows {
-                    console::out(&template.render(row).map_err(refuse)?);
-                }
+        Some(text) => {
+            if let Some(columns) = text.strip_prefix("table ") {
+                return templated_table(rows, &unescaped(columns), all);
             }
-        },
+            let template = Template::parse(&unescaped(text)).map_err(refuse)?;
+            for row in rows {
+                console::out(&template.render(row).map_err(refuse)?);
+            }
+        }
     }
     Ok(())
 }

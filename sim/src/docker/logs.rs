@@ -344,7 +344,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.jsonl");
         let line = "{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T12:00:00Z\"}\n";
-        fs::write(&path, format!("{line}{}", &line[..10])).unwrap();
+        fs::write(&path, format!("{line}{}", line.get(..10).unwrap())).unwrap();
         let mut reader = BufReader::new(open(&path));
         assert_eq!(read(&mut reader).len(), 1);
         append(&path)

@@ -22,7 +22,7 @@ pub(crate) const NAME: &str = "containerd-shim-runc-v2";
 
 /// First pause before a restart; it doubles up to [`LONGEST_PAUSE`], as Docker's does.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A container that ran this long starts with the first pause again.
 const GOOD_RUN: Duration = Duration::from_secs(10);
 
@@ -35,7 +35,7 @@ pub(crate) fn main(args: &[String]) -> i32 {
         console::err("usage: containerd-shim-runc-v2 CONTAINER");
         return 2;
     };
-    match Shim::open(id).and_then(Shim::run) {
+    match Shim::open(&id).and_then(Shim::run) {
         Ok(()) => 0,
         Err(error) => {
             console::out(&format!("128 {error}"));
@@ -53,13 +53,13 @@ struct Shim {
 }
 
 impl Shim {
-    fn open(id: ContainerId) -> Result<Self, NodeError> {
+    fn open(id: &ContainerId) -> Result<Self, NodeError> {
         let store = Store::new(Node::from_env()?);
         let missing = || NodeError::Place {
-            path: store.folder(&id),
+            path: store.folder(id),
             what: "there is no container here",
         };
-        let container = store.load(&id)?.ok_or_else(missing)?;
+        let container = store.load(id)?.ok_or_else(missing)?;
         let image = store
             .images()?
             .into_iter()

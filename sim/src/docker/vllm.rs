@@ -27,6 +27,10 @@ pub(crate) fn main(node: &Node, args: &[String], env: &Env) -> Outcome {
         .into_iter()
         .find(|image| image.id == container.image_id);
     let image = image.unwrap_or_else(|| Image::published(&container.spec.image));
+    if let ["--version" | "-v"] = *args.iter().map(String::as_str).collect::<Vec<_>>() {
+        console::out(&image.engine.vllm_version);
+        return Ok(0);
+    }
     let shutdown = CancellationToken::new();
     let host = Host::new(store, container, image.engine, rank(args), shutdown.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,8 +97,6 @@ fn rank(args: &[String]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_rank_is_read_in_both_spellings() {
         let rank =

@@ -1,5 +1,6 @@
 //! Programs about the network: `ss`, `ip`, `ethtool`, `ibdev2netdev`, `ping`.
 
+use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use crate::node::Node;
@@ -144,16 +145,15 @@ impl Row {
             self.mtu,
             self.state()
         );
-        text.push_str(&format!(
-            "\n    link/{kind} {} brd ff:ff:ff:ff:ff:ff",
-            self.mac
-        ));
+        write!(text, "\n    link/{kind} {} brd ff:ff:ff:ff:ff:ff", self.mac).ok();
         if let (false, Some(address)) = (link, self.address) {
-            text.push_str(&format!(
+            write!(
+            text,
                 "\n    inet {address}/{} scope global {}\n       valid_lft forever preferred_lft forever",
                 self.prefix(),
                 self.name
-            ));
+            )
+            .ok();
         }
         text
     }
@@ -192,7 +192,7 @@ pub(super) fn ethtool(node: &Node, args: &[String]) -> Outcome {
 }
 
 /// `ibdev2netdev`.
-pub(super) fn ibdev2netdev(node: &Node) -> Outcome {
+pub(super) fn ibdev2netdev(node: &Node) -> i32 {
     let mut interfaces = node.interfaces();
     interfaces.sort_by_key(|interface| interface.hca);
     for interface in &interfaces {
@@ -201,7 +201,7 @@ pub(super) fn ibdev2netdev(node: &Node) -> Outcome {
             console::out(&format!("{hca} port 1 ==> {} ({state})", interface.name));
         }
     }
-    Ok(0)
+    0
 }
 
 /// What `ping` was asked.

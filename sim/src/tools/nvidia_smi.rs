@@ -57,7 +57,9 @@ pub(super) fn main(node: &Node, args: &[String], env: &Env) -> Outcome {
         (None, None) => return Err(invalid()),
     };
     let lines = lines.map_err(|text| Refusal::on_stdout(2, text))?;
-    lines.iter().for_each(|line| console::out(line));
+    for line in &lines {
+        console::out(line);
+    }
     Ok(0)
 }
 

@@ -134,7 +134,8 @@ pub(super) fn hostname(node: &Node, args: &[String]) -> Outcome {
         None | Some("-s" | "-f" | "--short" | "--fqdn") => config.hostname.clone(),
         Some("-I" | "--all-ip-addresses") => {
             let all = std::iter::once(config.address).chain(config.fabric.iter().copied());
-            all.map(|address| format!("{address} ")).collect()
+            let all: Vec<String> = all.map(|address| address.to_string()).collect();
+            format!("{} ", all.join(" "))
         }
         Some("-i" | "--ip-address") => config.address.to_string(),
         Some(option) if option.starts_with('-') => {
@@ -264,7 +265,7 @@ pub(super) fn df(node: &Node, args: &[String]) -> Outcome {
             }
         }
     }
-    print_disk(node, unit, &paths)
+    Ok(print_disk(node, unit, &paths))
 }
 
 fn block(size: &str) -> Result<u64, Refusal> {
@@ -277,7 +278,7 @@ fn block(size: &str) -> Result<u64, Refusal> {
     }
 }
 
-fn print_disk(node: &Node, unit: u64, paths: &[&str]) -> Outcome {
+fn print_disk(node: &Node, unit: u64, paths: &[&str]) -> i32 {
     let disk = node.disk();
     let number = |bytes: u64| match unit {
         0 => format!("{}G", bytes.div_ceil(1 << 30)),
@@ -314,9 +315,11 @@ fn print_disk(node: &Node, unit: u64, paths: &[&str]) -> Outcome {
         console::out(&format!(
             "Filesystem     {head}          Used     Available Capacity Mounted on"
         ));
-        lines.iter().for_each(|line| console::out(line));
+        for line in &lines {
+            console::out(line);
+        }
     }
-    Ok(code)
+    code
 }
 
 /// `free`.

@@ -11,28 +11,28 @@ const FUNCTIONS: [&str; 13] = [
 
 /// What ended a list of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Stop {
     Eof,
     Else,
-    End,
+    Closed,
 }
 
 pub(super) fn nodes(text: &str) -> Result<Vec<Node>, String> {
     let mut rest = text;
     match list(&mut rest)? {
-        (nodes, End::Eof) => Ok(nodes),
-        (_, End::Else) => Err(fail("unexpected {{else}}")),
-        (_, End::End) => Err(fail("unexpected {{end}}")),
+        (nodes, Stop::Eof) => Ok(nodes),
+        (_, Stop::Else) => Err(fail("unexpected {{else}}")),
+        (_, Stop::Closed) => Err(fail("unexpected {{end}}")),
     }
 }
 
-fn list(rest: &mut &str) -> Result<(Vec<Node>, End), String> {
+fn list(rest: &mut &str) -> Result<(Vec<Node>, Stop), String> {
     let mut nodes = Vec::new();
     loop {
         let Some((text, after)) = rest.split_once("{{") else {
             push_text(&mut nodes, rest);
             *rest = "";
-            return Ok((nodes, End::Eof));
+            return Ok((nodes, Stop::Eof));
         };
         push_text(&mut nodes, text);
         let (action, after) = after
@@ -44,8 +44,8 @@ fn list(rest: &mut &str) -> Result<(Vec<Node>, End), String> {
             .split_once(char::is_whitespace)
             .unwrap_or((action, ""));
         match word {
-            "end" => return Ok((nodes, End::End)),
-            "else" => return Ok((nodes, End::Else)),
+            "end" => return Ok((nodes, Stop::Closed)),
+            "else" => return Ok((nodes, Stop::Else)),
             "range" => nodes.push(Node::Range(pipe(tail)?, closed(rest)?.0)),
             "if" => {
                 let condition = pipe(tail)?;
@@ -60,15 +60,15 @@ fn list(rest: &mut &str) -> Result<(Vec<Node>, End), String> {
 /// The body of a block, with what stands after its `else`.
 fn closed(rest: &mut &str) -> Result<(Vec<Node>, Vec<Node>), String> {
     let (yes, end) = list(rest)?;
-    let (no, end) = if end == End::Else {
+    let (no, end) = if end == Stop::Else {
         list(rest)?
     } else {
         (Vec::new(), end)
     };
     match end {
-        End::End => Ok((yes, no)),
-        End::Eof => Err(fail("unexpected EOF")),
-        End::Else => Err(fail("unexpected {{else}}")),
+        Stop::Closed => Ok((yes, no)),
+        Stop::Eof => Err(fail("unexpected EOF")),
+        Stop::Else => Err(fail("unexpected {{else}}")),
     }
 }
 

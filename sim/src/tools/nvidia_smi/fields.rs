@@ -40,7 +40,7 @@ impl Cell {
         Self(text.into(), "")
     }
 
-    fn with(value: impl ToString, unit: &'static str) -> Self {
+    fn with(value: &impl ToString, unit: &'static str) -> Self {
         Self(value.to_string(), unit)
     }
 
@@ -138,15 +138,15 @@ fn gpu_cell(reading: &Reading, name: &str) -> Option<Cell> {
         "persistence_mode" => Cell::plain("Enabled"),
         "addressing_mode" => Cell::plain("ATS"),
         "temperature.gpu" => Cell::plain(gpu.temperature_c.to_string()),
-        "utilization.gpu" => Cell::with(gpu.utilization_percent, "%"),
+        "utilization.gpu" => Cell::with(&gpu.utilization_percent, "%"),
         "power.draw" | "power.draw.instant" | "power.draw.average" => {
-            Cell::with(format!("{:.2}", gpu.power_w), "W")
+            Cell::with(&format!("{:.2}", gpu.power_w), "W")
         }
         "clocks.sm" | "clocks.current.sm" | "clocks.gr" | "clocks.current.graphics" => {
-            Cell::with(gpu.sm_clock_mhz, "MHz")
+            Cell::with(&gpu.sm_clock_mhz, "MHz")
         }
-        "clocks.max.sm" | "clocks.max.graphics" => Cell::with(MAX_SM_CLOCK_MHZ, "MHz"),
-        "clocks.applications.graphics" => Cell::with(2418, "MHz"),
+        "clocks.max.sm" | "clocks.max.graphics" => Cell::with(&MAX_SM_CLOCK_MHZ, "MHz"),
+        "clocks.applications.graphics" => Cell::with(&2418, "MHz"),
         "memory.total" | "memory.used" | "memory.free" | "memory.reserved" => Cell::missing("MiB"),
         "utilization.memory" | "fan.speed" => Cell::missing("%"),
         "power.limit"
@@ -188,7 +188,7 @@ fn app_cell(reading: &Reading, claim: Option<&crate::node::Claim>, name: &str) -
             Cell::plain(claim.map_or_else(String::new, |claim| claim.process_name.clone()))
         }
         "used_memory" | "used_gpu_memory" => {
-            Cell::with(claim.map_or(0, |claim| claim.bytes >> 20), "MiB")
+            Cell::with(&claim.map_or(0, |claim| claim.bytes >> 20), "MiB")
         }
         "timestamp" => Cell::plain(&reading.timestamp),
         "gpu_name" => Cell::plain("NVIDIA GB10"),

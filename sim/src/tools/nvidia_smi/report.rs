@@ -11,8 +11,6 @@ const RULE: &str =
 pub(super) fn table(reading: &Reading) -> String {
     let gpu = &reading.gpu;
     let date = &reading.timestamp;
-    let power = format!("{:.0}W /  N/A", gpu.power_w);
-    let load = format!("{}%", gpu.utilization_percent);
     let mut out = format!("{date}\n{RULE}\n");
     line(
         &mut out,
@@ -29,8 +27,8 @@ pub(super) fn table(reading: &Reading) -> String {
     out.push_str("|   0  NVIDIA GB10                    On  |   0000000F:01:00.0 Off |                  N/A |\n");
     writeln!(
         out,
-        "| N/A  {:>3}C    P{}            {power:>13} | Not Supported          | {load:>8}      Default |",
-        gpu.temperature_c, gpu.pstate
+        "| N/A  {:>3}C    P{}{:>15.0}W /  N/A  | Not Supported          |{:>7}%      Default |",
+        gpu.temperature_c, gpu.pstate, gpu.power_w, gpu.utilization_percent
     )
     .ok();
     out.push_str("|                                         |                        |                  N/A |\n");
