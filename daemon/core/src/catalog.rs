@@ -3,7 +3,7 @@
 //! A fault in one entry is told with its line and column and costs that entry alone; a file that cannot be
 //! read at all costs nothing but itself, since the bundled recipes are part of the program.
 
-use spark_ipc::id::{RecipeId, RepoId};
+use spark_ipc::id::{ImageRef, RecipeId, RepoId};
 use spark_ipc::model::inventory::RecipeSource;
 use spark_ipc::model::recipe::Recipe;
 
@@ -68,6 +68,18 @@ impl Catalog {
     /// All recipes.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Every image that a recipe names, once.
+    pub fn images(&self) -> Vec<ImageRef> {
+        let mut images: Vec<ImageRef> = self
+            .entries
+            .iter()
+            .map(|e| e.recipe.image.clone())
+            .collect();
+        images.sort();
+        images.dedup();
+        images
     }
 
     /// Faults, each with file, line and column.

@@ -8,7 +8,7 @@ use spark_ipc::Time;
 use spark_ipc::id::{NodeId, OperationId, UnitId};
 use spark_ipc::model::node::Freshness;
 use spark_ipc::model::operation::OperationKind;
-use spark_ipc::model::preflight::{Finding, PlannedCommand};
+use spark_ipc::model::preflight::{Finding, PlannedCommand, Preflight};
 use spark_ipc::model::unit::Unit;
 
 use crate::launch::{Placed, Placement, container_name, rank_argv, served_name, verify_round_trip};
@@ -43,13 +43,16 @@ pub fn plan(
         return planned;
     };
     let stops = stops_for(intent, world, &choice, &mut planned.warnings);
-    preflight::check(world, &choice, &stops, &mut planned);
-    let frees = memory::targets(world, &choice, &stops, settings, &mut planned);
     let unit = unit_name(intent, world, &choice);
+    preflight::check(world, &choice, unit.as_ref(), &stops, &mut planned);
+    let frees = memory::targets(world, &choice, &stops, settings, &mut planned);
     let launch_part = match unit_launch(world, &choice, unit, settings, &launch) {
         Ok(part) => part,
         Err(blocker) => {
-            planned.add_blocker(blocker);
+            // With another blocker this one only repeats it.
+            if planned.blockers.is_empty() {
+                planned.blockers.push(blocker);
+            }
             return planned;
         }
     };
@@ -75,6 +78,17 @@ pub fn plan(
 }
 
 impl Planned {
+    /// The answer to who only asked.
+    pub fn preflight(&self) -> Preflight {
+        Preflight {
+            plan: self.view.clone(),
+            commands: self.commands.clone(),
+            blockers: self.blockers.clone(),
+            warnings: self.warnings.clone(),
+            memory: self.memory.clone(),
+        }
+    }
+
     /// Adds a blocker unless one of its kind stands for that node already.
     fn add_blocker(&mut self, finding: Finding) {
         let same = |f: &Finding| f.code == finding.code && f.node == finding.node;

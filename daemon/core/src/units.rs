@@ -56,6 +56,7 @@ pub fn from_containers(nodes: &[NodeContainers<'_>], previous: &[Unit]) -> Vec<U
         .into_values()
         .filter_map(|g| own_unit(&g, nodes, previous))
         .collect();
+    rename_leftovers(&mut units);
     keep_unreachable(&mut units, previous, &missing);
     units.append(&mut foreign);
     units
@@ -105,7 +106,7 @@ fn own_unit(group: &[Member<'_>], nodes: &[NodeContainers<'_>], previous: &[Unit
     let launch = first.label("launch").and_then(|l| OperationId::new(l).ok());
     let before = previous
         .iter()
-        .find(|u| u.id == id && u.launch == launch && u.owner == OWNER);
+        .find(|u| u.owner == OWNER && u.launch == launch);
     let mut ranks: Vec<Rank> = group.iter().map(Member::rank).collect();
     let unreachable = |rank: &&Rank| {
         nodes
@@ -138,7 +139,7 @@ fn own_unit(group: &[Member<'_>], nodes: &[NodeContainers<'_>], previous: &[Unit
         started_at: ranks.iter().filter_map(|r| r.started_at).min(),
         ready_at: before
             .and_then(|u| u.ready_at)
-            .filter(|_| state == UnitState::Ready),
+            .filter(|_| matches!(state, UnitState::Ready | UnitState::Unknown)),
         memory_bytes: memory
             .iter()
             .any(Option::is_some)
@@ -218,13 +219,35 @@ fn judge(
             )),
         );
     }
-    match before.map(|u| u.state) {
-        Some(UnitState::Ready) => (UnitState::Ready, None),
-        Some(UnitState::Unknown) if before.is_some_and(|u| u.ready_at.is_some()) => {
+    // A container that Docker started again is another engine, and has not answered.
+    let same_start = |u: &Unit| {
+        ranks.iter().all(|r| {
+            let mut earlier = u.ranks.iter().filter(|e| e.container_id == r.container_id);
+            earlier.any(|e| e.started_at == r.started_at)
+        })
+    };
+    match before.filter(|u| same_start(u)) {
+        Some(unit) if unit.state == UnitState::Stopping => (UnitState::Stopping, None),
+        Some(unit) if unit.state == UnitState::Ready || unit.ready_at.is_some() => {
             (UnitState::Ready, None)
         }
-        Some(UnitState::Stopping) => (UnitState::Stopping, None),
         _ => (UnitState::Loading, None),
+    }
+}
+
+/// What an earlier launch left behind must not pass for the unit of that name: only the newest keeps it.
+fn rename_leftovers(units: &mut Vec<Unit>) {
+    units.sort_by(|a, b| a.id.cmp(&b.id).then(b.started_at.cmp(&a.started_at)));
+    let mut newest: Option<UnitId> = None;
+    for unit in units {
+        if newest.as_ref() != Some(&unit.id) {
+            newest = Some(unit.id.clone());
+        } else if let Some(launch) = &unit.launch {
+            let name = UnitId::new(format!("{}.{launch}", unit.id));
+            unit.id = name.unwrap_or_else(|_too_long| unit.id.clone());
+            unit.state = UnitState::Failed;
+            unit.message = Some("left over from an earlier launch".to_owned());
+        }
     }
 }
 

@@ -143,7 +143,7 @@ fn overrides_replace_by_id_and_come_first_for_their_repository() {
 /// What is said about a recipe with these flags.
 fn flag_problems(image: &str, flags: &[&str]) -> Vec<String> {
     let mut recipe = load(GOOD).entries()[0].recipe.clone();
-    recipe.image = spark_ipc::id::ImageRef::new(image).unwrap();
+    recipe.image = ImageRef::new(image).unwrap();
     recipe.flags = flags.iter().map(|f| (*f).to_owned()).collect();
     check::problems(&recipe)
         .into_iter()

@@ -203,7 +203,9 @@ class Model:
         total, unfinished, growing = self.sizes()
         gone, weights, shards = self.missing() if self.snapshot else ([], [], set())
         loaded = [name for name in weights if name in shards] or self.one_format(weights)
-        if growing:
+        # A snapshot that a list of files proves whole stays whole while another revision is fetched.
+        proven = weights and not gone and (shards or self.manifest())
+        if growing and not proven:
             state = 'downloading'
         elif not self.files:
             state = 'partial' if unfinished else 'empty'

@@ -1,6 +1,5 @@
 //! Whether a launch fits into what is free, and when the memory counts as given back.
 
-use spark_ipc::id::NodeId;
 use spark_ipc::model::node::GpuProcess;
 use spark_ipc::model::preflight::{Finding, MemoryForecast};
 
@@ -132,7 +131,7 @@ fn judge(
 ) {
     let id = &node.node.id;
     let Some(expected) = expected else {
-        planned.warnings.push(unproven(id));
+        planned.warnings.push(unproven(node));
         return;
     };
     if expected < needed.bytes {
@@ -154,11 +153,16 @@ fn judge(
     }
 }
 
-fn unproven(id: &NodeId) -> Finding {
+fn unproven(node: &NodeWorld) -> Finding {
+    let id = &node.node.id;
+    let message = match node.node.memory {
+        Some(_) => format!("How much memory the running unit gives back on {id} is not known"),
+        None => format!("The memory of {id} has not been read yet"),
+    };
     Finding {
         code: "memory_unproven".to_owned(),
         node: Some(id.clone()),
-        message: format!("How much memory the running unit gives back on {id} is not known"),
+        message,
         fix: Some("The launch waits until the memory is seen to be free.".to_owned()),
     }
 }

@@ -1,34 +1,39 @@
 //! Everything that can be known to stand in the way before anything is touched (spark-domain 2.10).
 
-use spark_ipc::id::NodeId;
-use spark_ipc::model::node::{DockerState, GpuProcess};
+use spark_ipc::id::{NodeId, UnitId};
 use spark_ipc::model::preflight::Finding;
 use spark_ipc::model::recipe::Executor;
 
 use super::choose::Choice;
-use super::memory::stops_container;
-use super::{GIB, NodeWorld, Planned, UnitStop, World, touched};
+use super::{NodeWorld, Planned, UnitStop, World, touched};
 use crate::catalog::check::dangerous_flags;
-use crate::fit::gib;
-use crate::inventory::{DiskModel, DiskState};
-use crate::launch::{MASTER_PORT, NodeFacts, common_fabric, container_name};
+use crate::launch::MASTER_PORT;
 use crate::units::OWNER;
 
-/// A fuller disk than this leaves no room for compile caches and logs.
-const FULLEST_DISK_PERCENT: u64 = 95;
+mod node;
+mod ranks;
 
 /// What the findings are about.
 struct Look<'a> {
     world: &'a World,
     choice: &'a Choice<'a>,
+    /// The name of the new unit.
+    unit: Option<&'a UnitId>,
     stops: &'a [UnitStop],
 }
 
 /// Fills the blockers and warnings of a swap.
-pub(super) fn check(world: &World, choice: &Choice<'_>, stops: &[UnitStop], planned: &mut Planned) {
+pub(super) fn check(
+    world: &World,
+    choice: &Choice<'_>,
+    unit: Option<&UnitId>,
+    stops: &[UnitStop],
+    planned: &mut Planned,
+) {
     let look = Look {
         world,
         choice,
+        unit,
         stops,
     };
     let ids: Vec<NodeId> = choice.nodes.iter().map(|n| n.node.id.clone()).collect();
@@ -39,17 +44,10 @@ pub(super) fn check(world: &World, choice: &Choice<'_>, stops: &[UnitStop], plan
             planned.add_blocker(unreachable(node));
             continue;
         }
-        docker(node, planned);
-        image(node, choice, planned);
-        model(node, choice, planned);
-        name_taken(&look, node, rank, planned);
-        gpu_processes(&look, node, planned);
-        disks(node, planned);
+        node::check(&look, node, rank, planned);
     }
     ports(&look, planned);
-    same_image(choice, planned);
-    same_commit(choice, planned);
-    fabric(choice, planned);
+    ranks::check(choice, planned);
 }
 
 /// Whether another operation holds one of `nodes`.
@@ -73,7 +71,7 @@ pub(super) fn busy(world: &World, nodes: &[NodeId], planned: &mut Planned) {
 pub(super) fn stoppable(world: &World, stops: &[UnitStop], planned: &mut Planned) {
     for id in touched(stops, &[]) {
         if let Some(node) = world.node(&id) {
-            docker(node, planned);
+            node::docker(node, planned);
         }
     }
 }
@@ -125,211 +123,6 @@ fn recipe(choice: &Choice<'_>, planned: &mut Planned) {
     }
 }
 
-fn docker(node: &NodeWorld, planned: &mut Planned) {
-    let id = &node.node.id;
-    let user = &node.node.user;
-    let (code, message, fix) = match node.node.docker {
-        Some(DockerState::Denied) => (
-            "docker_denied",
-            format!("The user {user} may not talk to Docker on {id}"),
-            format!("On {id}: sudo usermod -aG docker {user} (it counts from the next login)."),
-        ),
-        Some(DockerState::Down) => (
-            "docker_down",
-            format!("Docker does not run on {id}"),
-            format!("On {id}: sudo systemctl start docker"),
-        ),
-        Some(DockerState::Missing) => (
-            "docker_missing",
-            format!("Docker is not installed on {id}"),
-            "Install Docker and the NVIDIA Container Toolkit.".to_owned(),
-        ),
-        Some(DockerState::Ok) | None => return,
-    };
-    planned.add_blocker(blocker(code, Some(id), message, fix));
-}
-
-fn image(node: &NodeWorld, choice: &Choice<'_>, planned: &mut Planned) {
-    let id = &node.node.id;
-    let image = &choice.recipe.image;
-    let Some(facts) = &node.facts else {
-        return;
-    };
-    if facts.absent.iter().any(|a| a == image.as_str()) {
-        planned.add_blocker(blocker(
-            "image_missing",
-            Some(id),
-            format!("The image {image} is not on {id}"),
-            format!("On {id}: docker pull {image}"),
-        ));
-    } else if let Some(found) = facts.images.get(image.as_str()) {
-        if found.architecture != "arm64" {
-            planned.add_blocker(blocker(
-                "image_architecture",
-                Some(id),
-                format!(
-                    "The image {image} on {id} is for {}, and a Spark needs arm64",
-                    found.architecture
-                ),
-                format!("On {id}: docker pull --platform=linux/arm64 {image}"),
-            ));
-        }
-    } else {
-        planned.add_blocker(blocker(
-            "image_unknown",
-            Some(id),
-            format!("Whether the image {image} is on {id} is not known yet"),
-            "Try again in a moment.",
-        ));
-    }
-    if facts.nvidia_runtime == Some(false) {
-        planned.warnings.push(blocker(
-            "nvidia_runtime",
-            Some(id),
-            format!("Docker on {id} lists no NVIDIA runtime"),
-            format!(
-                "If the start fails, on {id}: sudo nvidia-ctk runtime configure --runtime=docker"
-            ),
-        ));
-    }
-}
-
-fn model(node: &NodeWorld, choice: &Choice<'_>, planned: &mut Planned) {
-    let id = &node.node.id;
-    let repo = &choice.recipe.repo;
-    let Some(_) = &node.models else {
-        planned.add_blocker(blocker(
-            "disk_unknown",
-            Some(id),
-            format!("The models on {id} have not been listed yet"),
-            "Try again in a moment.",
-        ));
-        return;
-    };
-    let fetch = format!("Download {repo} to {id}, or copy it from another node.");
-    let finding = match node.find_model(repo.as_str()) {
-        None => blocker(
-            "model_missing",
-            Some(id),
-            format!("{repo} is not on {id}"),
-            fetch,
-        ),
-        Some(model) => match model.state {
-            DiskState::Complete => return,
-            DiskState::Downloading => blocker(
-                "model_downloading",
-                Some(id),
-                format!("{repo} is still being downloaded on {id}{}", missing(model)),
-                "Wait for the download.",
-            ),
-            DiskState::Partial => blocker(
-                "model_incomplete",
-                Some(id),
-                format!("{repo} is not complete on {id}{}", missing(model)),
-                fetch,
-            ),
-            DiskState::NoWeights | DiskState::Empty => blocker(
-                "model_incomplete",
-                Some(id),
-                format!("{repo} has no weights on {id}"),
-                fetch,
-            ),
-        },
-    };
-    planned.add_blocker(finding);
-}
-
-/// The files that are missing, in words.
-fn missing(model: &DiskModel) -> String {
-    let count = usize::try_from(model.missing_count).unwrap_or(usize::MAX);
-    if model.missing.is_empty() {
-        return String::new();
-    }
-    let more = count.saturating_sub(model.missing.len());
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!(": {count} missing, {}{more}", model.missing.join(", "))
-}
-
-fn name_taken(look: &Look<'_>, node: &NodeWorld, rank: u32, planned: &mut Planned) {
-    let id = &node.node.id;
-    let main = spark_ipc::id::UnitId::new("main").ok();
-    let Some(name) = main.and_then(|unit| container_name(&unit, rank).ok()) else {
-        return;
-    };
-    let taken = node
-        .node
-        .containers
-        .iter()
-        .find(|c| c.name == name.as_str());
-    if let Some(container) =
-        taken.filter(|c| c.owner != OWNER && !stops_container(look.stops, &c.name))
-    {
-        planned.add_blocker(blocker(
-            "name_taken",
-            Some(id),
-            format!(
-                "A container of {} on {id} has the name {name}",
-                container.owner
-            ),
-            format!("On {id}: docker rename {name} another-name"),
-        ));
-    }
-}
-
-/// Processes in no container are nobody's: an engine that was left behind keeps its memory for ever. Those in
-/// others' containers are what an operator runs beside; they only count when the memory is short.
-fn gpu_processes(look: &Look<'_>, node: &NodeWorld, planned: &mut Planned) {
-    let id = &node.node.id;
-    let big = |p: &&GpuProcess| p.memory_bytes.is_some_and(|b| b > GIB);
-    for process in node.node.gpu_processes.iter().flatten().filter(big) {
-        let size = gib(process.memory_bytes.unwrap_or(0));
-        let GpuProcess { name, pid, .. } = process;
-        match &process.container {
-            None if process.orphan => planned.blockers.push(blocker(
-                "foreign_gpu_process",
-                Some(id),
-                format!(
-                    "{name} (pid {pid}) holds {size} of GPU memory on {id} and runs in no container"
-                ),
-                format!("If it is a leftover, on {id}: kill {pid}"),
-            )),
-            Some(container) if !stops_container(look.stops, container) => {
-                planned.warnings.push(blocker(
-                    "gpu_shared",
-                    Some(id),
-                    format!("{container} holds {size} of GPU memory on {id} and stays"),
-                    "Stop it if the model does not fit beside it.",
-                ));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn disks(node: &NodeWorld, planned: &mut Planned) {
-    let id = &node.node.id;
-    for disk in &node.node.disks {
-        let usable = disk.used_bytes + disk.available_bytes;
-        if usable > 0 && disk.used_bytes.saturating_mul(100) / usable >= FULLEST_DISK_PERCENT {
-            planned.add_blocker(blocker(
-                "disk_full",
-                Some(id),
-                format!(
-                    "{} on {id} is full: {} of {} left",
-                    disk.mount,
-                    gib(disk.available_bytes),
-                    gib(usable)
-                ),
-                "Delete models that are not needed.",
-            ));
-        }
-    }
-}
-
 /// With the host's network a taken port fails only after the load, so it is looked for before.
 fn ports(look: &Look<'_>, planned: &mut Planned) {
     let Some(head) = look.choice.nodes.first() else {
@@ -377,114 +170,4 @@ fn is_freed(look: &Look<'_>, head: &NodeWorld, port: u16) -> bool {
             .any(|c| c.node == head.node.id && c.running && c.rank == 0);
         here && (serves || meets)
     })
-}
-
-/// Ranks of different builds fail in ways that look like network faults.
-fn same_image(choice: &Choice<'_>, planned: &mut Planned) {
-    let image = choice.recipe.image.as_str();
-    let ids: Vec<(&NodeId, &str)> = choice
-        .nodes
-        .iter()
-        .filter_map(|n| Some((&n.node.id, n.facts.as_ref()?.images.get(image)?.id.as_str())))
-        .collect();
-    if let [(head, first), rest @ ..] = ids.as_slice() {
-        for (node, _) in rest.iter().filter(|(_, id)| id != first) {
-            planned.add_blocker(blocker(
-                "image_differs",
-                Some(node),
-                format!("The image {image} on {node} is not the one on {head}"),
-                format!("On every node: docker pull {image}"),
-            ));
-        }
-    }
-}
-
-fn same_commit(choice: &Choice<'_>, planned: &mut Planned) {
-    let repo = &choice.recipe.repo;
-    let commits: Vec<(&NodeId, &str)> = choice
-        .nodes
-        .iter()
-        .filter_map(|n| Some((&n.node.id, n.find_model(repo.as_str())?.commit.as_deref()?)))
-        .collect();
-    if let [(head, first), rest @ ..] = commits.as_slice() {
-        for (node, commit) in rest.iter().filter(|(_, commit)| commit != first) {
-            planned.add_blocker(blocker(
-                "commit_differs",
-                Some(node),
-                format!(
-                    "{repo} is at {} on {node} and at {} on {head}",
-                    short(commit),
-                    short(first)
-                ),
-                format!("Copy the model from {head} to {node}."),
-            ));
-        }
-    }
-}
-
-fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
-}
-
-fn fabric(choice: &Choice<'_>, planned: &mut Planned) {
-    if choice.nodes.len() < 2 {
-        return;
-    }
-    let facts: Option<Vec<&NodeFacts>> = choice.nodes.iter().map(|n| n.facts.as_ref()).collect();
-    let Some(facts) = facts else {
-        return;
-    };
-    let names: Vec<&str> = choice.nodes.iter().map(|n| n.node.id.as_str()).collect();
-    let names = names.join(" and ");
-    let Some(common) = common_fabric(&facts) else {
-        planned.add_blocker(blocker(
-            "fabric_missing",
-            None,
-            format!(
-                "{names} share no network between active QSFP ports{}",
-                ports_in_words(choice)
-            ),
-            "Connect the cable, and give both ports addresses in one subnet.",
-        ));
-        return;
-    };
-    let mtus = common.mtus();
-    if mtus.windows(2).any(|pair| matches!(pair, [a, b] if a != b)) {
-        planned.warnings.push(blocker(
-            "fabric_mtu",
-            None,
-            format!("The fabric ports of {names} have different MTUs: {mtus:?}"),
-            "Set the same MTU (9000 is advised) on all of them.",
-        ));
-    }
-    for (node, facts) in choice.nodes.iter().zip(&facts) {
-        if !facts.has_infiniband {
-            planned.warnings.push(blocker(
-                "no_infiniband",
-                Some(&node.node.id),
-                format!(
-                    "{} has no /dev/infiniband: the ranks cannot use RDMA",
-                    node.node.id
-                ),
-                "Load the RDMA drivers, or restart the node.",
-            ));
-        }
-    }
-}
-
-fn ports_in_words(choice: &Choice<'_>) -> String {
-    let of_node = |n: &&NodeWorld| {
-        let up = n.facts.iter().flat_map(|f| &f.fabric).filter(|l| l.up);
-        let links: Vec<String> = up
-            .map(|l| format!("{} {}/{}", l.interface, l.address, l.prefix))
-            .collect();
-        let links = if links.is_empty() {
-            "none active".to_owned()
-        } else {
-            links.join(", ")
-        };
-        format!("{}: {links}", n.node.id)
-    };
-    let nodes: Vec<String> = choice.nodes.iter().map(of_node).collect();
-    format!(" ({})", nodes.join("; "))
 }

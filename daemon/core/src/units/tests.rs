@@ -132,7 +132,15 @@ fn an_unreachable_node_makes_a_unit_unknown_and_not_gone() {
         (UnitState::Unknown, 2)
     );
     let back = units(Some(&head), Some(&worker), &half);
-    assert_eq!(back[0].state, UnitState::Loading);
+    assert_eq!(back[0].state, UnitState::Ready);
+    let mut again = running();
+    again["StartedAt"] = json!("2026-11-23T13:00:00Z");
+    let restarted = facts_of(&[ours(1, 2, &again)]);
+    let anew = units(Some(&head), Some(&restarted), &back);
+    assert_eq!(
+        (anew[0].state, anew[0].ready_at),
+        (UnitState::Loading, None)
+    );
 }
 
 #[test]
@@ -219,4 +227,21 @@ fn nonsense_is_warned_of_and_costs_itself_alone() {
     let (containers, warnings) = read(&mixed);
     assert_eq!((containers.len(), warnings.len()), (1, 1));
     assert_eq!(read("[]"), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn what_an_earlier_launch_left_behind_has_a_name_of_its_own() {
+    let mut old = ours(1, 2, &exited(1));
+    old["Config"]["Labels"]["sparkctl.launch"] = json!("0192-launch-0");
+    old["State"]["StartedAt"] = json!("2026-11-22T12:00:00Z");
+    let head = facts_of(&[ours(0, 1, &running())]);
+    let found = units(Some(&head), Some(&facts_of(&[old])), &[]);
+    let names: Vec<_> = found.iter().map(|u| (u.id.as_str(), u.state)).collect();
+    assert_eq!(
+        names,
+        [
+            ("main", UnitState::Loading),
+            ("main.0192-launch-0", UnitState::Failed)
+        ]
+    );
 }

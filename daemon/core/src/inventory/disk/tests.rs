@@ -286,3 +286,16 @@ fn a_configuration_that_is_too_large_is_left_out() {
     );
     assert_eq!(read(&line).0[0].config, None);
 }
+
+#[test]
+fn a_whole_snapshot_stays_whole_while_another_revision_is_fetched() {
+    let cache = Cache::new();
+    let folder = "models--Org--Twice";
+    cache
+        .link(folder, "model.safetensors", "weights")
+        .put(&format!("{folder}/blobs/new.incomplete"), "half");
+    assert_eq!(cache.states(true)[0].1, DiskState::Downloading);
+    let tree = r#"{"files":{"model.safetensors":{"size":7}}}"#;
+    cache.put(&format!("{folder}/trees/{COMMIT}.json"), tree);
+    assert_eq!(cache.states(true)[0].1, DiskState::Complete);
+}
