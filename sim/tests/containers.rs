@@ -34,14 +34,7 @@ impl Spark {
             speed: 2000.0,
             ..NodeConfig::default()
         };
-        config.images.extend(
-            [
-                "vllm/vllm-openai:latest",
-                "alpine:latest",
-                "onerahmet/openai-whisper-asr-webservice:latest",
-            ]
-            .map(str::to_owned),
-        );
+        config.images.push("alpine:latest".to_owned());
         let node = Node::create(&dir.path().join("n"), config).unwrap();
         node.link_tools(Path::new(env!("CARGO_BIN_EXE_spark-sim")), tools::NAMES)
             .unwrap();
@@ -81,7 +74,9 @@ impl Spark {
     fn until(&self, script: &str, want: &str) {
         let mut last = String::new();
         for _ in 0..600 {
-            last = text(&self.sh(script).stdout).trim_end().to_owned();
+            text(&self.sh(script).stdout)
+                .trim_end()
+                .clone_into(&mut last);
             if last == want {
                 return;
             }

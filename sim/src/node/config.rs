@@ -9,11 +9,17 @@ use serde::{Deserialize, Serialize};
 pub const MEM_TOTAL_KB: u64 = 127_535_084;
 
 /// Images that a node of the community's usual set-up has at first start.
-pub const DEFAULT_IMAGES: [&str; 4] = [
+pub const DEFAULT_IMAGES: [&str; 10] = [
     "vllm-node:latest",
     "eugr/spark-vllm:latest",
     "ghcr.io/spark-arena/dgx-vllm-eugr-nightly:latest",
     "nvcr.io/nvidia/vllm:26.05.post1-py3",
+    "ghcr.io/spark-arena/dgx-vllm-eugr-nightly-tf5:latest",
+    "nvcr.io/nvidia/vllm:26.05-py3",
+    "vllm/vllm-openai:latest",
+    "sparkarena/spark-vllm-docker:mxfp4",
+    "scitrera/dgx-spark-vllm:0.17.0-t5",
+    "onerahmet/openai-whisper-asr-webservice:latest",
 ];
 
 /// The static facts of a node, as kept in `node.json`.
