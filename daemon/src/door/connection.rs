@@ -23,7 +23,7 @@ use crate::tasks::Tasks;
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Pause after an `accept` that failed, as when no file can be opened any more.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The connections of one door.
 pub(super) struct Connections {
@@ -54,12 +54,8 @@ impl Connections {
         F: Future<Output = std::io::Result<T>>,
     {
         loop {
-            let slot = self
-                .unless_closing(Arc::clone(&self.slots).acquire_owned())
-                .await?
-                .ok()?;
-            match self.unless_closing(accept()).await? {
-                Ok(accepted) => return Some((accepted, slot)),
+            match self.unless_closing(self.accepted(&accept)).await? {
+                Ok(accepted) => return Some(accepted),
                 Err(error) => {
                     tracing::warn!(?error, "a connection could not be accepted");
                     self.unless_closing(tokio::time::sleep(ACCEPT_PAUSE))
@@ -67,6 +63,19 @@ impl Connections {
                 }
             }
         }
+    }
+
+    /// One connection, accepted once there is a slot for it.
+    async fn accepted<T, F>(
+        &self,
+        accept: impl Fn() -> F,
+    ) -> std::io::Result<(T, OwnedSemaphorePermit)>
+    where
+        F: Future<Output = std::io::Result<T>>,
+    {
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        let slot = slot.map_err(std::io::Error::other)?;
+        Ok((accept().await?, slot))
     }
 
     /// Serves `stream` until it ends; `held` is dropped then.

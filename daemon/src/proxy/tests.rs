@@ -416,3 +416,33 @@ async fn a_client_that_promises_a_body_and_sends_none_is_not_waited_for_when_not
     assert_eq!(&head, b"HTTP/1.1 503");
     bench.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_stream_that_never_ends_does_not_hold_up_the_shutdown() {
+    let bench = Bench::new();
+    let engine = Engine::start(&bench).await;
+    let limits = door::Limits {
+        drain: Duration::from_millis(100),
+        ..door::Limits::tcp()
+    };
+    let client = client(bench.tcp_within(limits).await);
+    let pieces = engine.pieces().await;
+    pieces.send(Ok("data: one\n\n".into())).await.unwrap();
+    let mut events = client
+        .post_events("/v1/completions", &serde_json::json!({}))
+        .await
+        .unwrap();
+    assert!(events.next().await.unwrap().is_some());
+    let begun = std::time::Instant::now();
+    bench.shut_down().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(
+        events.next().await.is_err(),
+        "cut off, and not ended as if it were whole"
+    );
+    drop(pieces);
+}

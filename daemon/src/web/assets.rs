@@ -56,13 +56,14 @@ fn answer(file: &EmbeddedFile, kind: &'static str, tag: &str, headers: &HeaderMa
 }
 
 fn etag(file: &EmbeddedFile) -> String {
-    let hash = file.metadata.sha256_hash();
-    let hex: String = hash
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{hex}\"")
+    let [a, b, ..] = *file.metadata.sha256_hash().as_chunks::<16>().0 else {
+        return String::new();
+    };
+    format!(
+        "\"{:032x}{:032x}\"",
+        u128::from_be_bytes(a),
+        u128::from_be_bytes(b)
+    )
 }
 
 /// The type of a file by its name; files of no type here are not served.

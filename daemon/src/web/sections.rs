@@ -138,11 +138,14 @@ fn fields_of(object: &Bytes) -> Bytes {
     object.slice(object.len().min(1)..)
 }
 
+/// A value, and its JSON.
+type Made<T> = (Arc<T>, Bytes);
+
 /// One section, and its JSON as of the value that it was made of.
 struct Section<T> {
     values: watch::Receiver<Arc<T>>,
     // Held while a new value is serialised, so that it is done once.
-    made: Arc<Mutex<Option<(Arc<T>, Bytes)>>>,
+    made: Arc<Mutex<Option<Made<T>>>>,
 }
 
 impl<T> Clone for Section<T> {

@@ -1,5 +1,6 @@
 //! A daemon of which only the doors are real, for the tests of this crate.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -149,10 +150,10 @@ pub(crate) async fn send(
 ) -> String {
     let mut text = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        write!(text, "{name}: {value}\r\n").unwrap();
     }
     if !body.is_empty() {
-        text += &format!("content-length: {}\r\n", body.len());
+        write!(text, "content-length: {}\r\n", body.len()).unwrap();
     }
     raw(address, &format!("{text}\r\n{body}")).await
 }
