@@ -139,7 +139,7 @@ function lastLoaded(model) {
 function button(model) {
   const can = model.state === 'ready' || model.state === 'running';
   const label = model.state === 'running' ? 'Restart…' : can ? 'Swap…' : 'Check…';
-  return h(`button${model.state === 'ready' ? '.primary' : ''}`, {
+  return h(`button${model.state === 'ready' ? '.lead' : ''}`, {
     type: 'button', 'data-act': 'preview', 'data-arg': model.repo, 'aria-disabled': model.state === 'loading',
     'aria-label': `${label.slice(0, -1)}: ${model.repo}`,
   }, label);

@@ -4,7 +4,8 @@
 //   npm install && node dashboard.mjs http://127.0.0.1:9999/ [SCREENSHOT_FOLDER]
 //
 // Meant for `spark-sim demo`: it does swap the model of the daemon that it is pointed at.
-// CHROMIUM names the browser (default /usr/bin/chromium); OPERATION_S bounds the swap (default 180).
+// CHROMIUM names the browser (default /usr/bin/chromium); OPERATION_S bounds the swap (default 180);
+// SWAP_REPO names the model to swap to (default the first that is ready).
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -111,7 +112,7 @@ async function targets(page, name) {
 /** The three views in one mode. */
 async function look(name, options) {
   const page = await open(options);
-  for (const [view, ready] of [['overview', 'article.card'], ['models', 'table.models'], ['operations', '.ops'], ['try', 'form.try']]) {
+  for (const [view, ready] of [['overview', 'article.card'], ['models', 'table.models'], ['operations', '.ops, #view .empty'], ['try', 'form.try']]) {
     await page.evaluate((hash) => { location.hash = hash; }, view === 'overview' ? '#/' : `#/${view}`);
     await page.locator(ready).first().waitFor();
     await noSideways(page, `${name} ${view}`);
@@ -181,13 +182,16 @@ async function outage() {
 
 /** Opens the preview of a ready model; nothing is started by looking, and Escape gives the focus back. */
 async function preview(page) {
-  const button = page.getByRole('button', { name: /^Swap: / }).first();
+  const wanted = process.env.SWAP_REPO;
+  const button = page.getByRole('button', wanted ? { name: `Swap: ${wanted}`, exact: true } : { name: /^Swap: / }).first();
   await button.waitFor();
   const repo = (await button.getAttribute('aria-label')).replace('Swap: ', '');
   await button.click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: 'Swap' }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Cancel', 'focus is on Cancel');
+  await dialog.locator('.plan > :not([role="status"])').first().waitFor();
+  assert.deepEqual(await dialog.locator('.callout.bad').allInnerTexts(), [], `nothing blocks the swap to ${repo}`);
   await dialog.getByText('Exact commands').waitFor();
   await dialog.getByText('Memory', { exact: true }).waitFor();
   await dialog.getByText('Exact commands').click();
