@@ -176,12 +176,26 @@ impl Sshd {
             .clone()
     }
 
+    /// Stops the sessions first, whatever the signal: a process that is just being forked would escape.
     fn signal_sessions(&self, signal: Signal) {
-        for child in sshd_descendants(self.child.id()) {
-            if let Ok(pid) = pid(child) {
-                kill_process(pid, signal).ok();
+        let mut known: Vec<u32> = Vec::new();
+        loop {
+            let mut found = sshd_descendants(self.child.id());
+            found.retain(|process| !known.contains(process));
+            if found.is_empty() {
+                break;
             }
+            found.iter().for_each(|process| send(*process, Signal::STOP));
+            known.append(&mut found);
         }
+        known.iter().for_each(|process| send(*process, signal));
+    }
+}
+
+fn send(process: u32, signal: Signal) {
+    // One that has ended meanwhile is as good.
+    if let Ok(pid) = pid(process) {
+        kill_process(pid, signal).ok();
     }
 }
 
