@@ -16,8 +16,9 @@ pub enum Stage {
     RanksJoined,
     LoadingWeights,
     WeightsLoaded,
-    KvCache,
     Compiling,
+    KvCache,
+    Graphs,
     HttpUp,
 }
 
@@ -32,6 +33,7 @@ impl Stage {
             Self::WeightsLoaded => "weights loaded",
             Self::KvCache => "KV cache sized",
             Self::Compiling => "compiling",
+            Self::Graphs => "capturing CUDA graphs",
             Self::HttpUp => "listening",
         }
     }
@@ -44,8 +46,10 @@ impl Stage {
             Self::RanksJoined => (8.0, 10.0),
             Self::LoadingWeights => (10.0, 70.0),
             Self::WeightsLoaded => (70.0, 75.0),
-            Self::KvCache => (75.0, 80.0),
-            Self::Compiling => (80.0, 97.0),
+            // The engine compiles while it measures what is left for the cache.
+            Self::Compiling => (75.0, 83.0),
+            Self::KvCache => (83.0, 85.0),
+            Self::Graphs => (85.0, 97.0),
             Self::HttpUp => (100.0, 100.0),
         }
     }
@@ -71,19 +75,14 @@ pub fn read(line: &str) -> Option<Sign> {
 }
 
 /// Marks of the stages, the last stage first: a line that has marks of two belongs to the later one.
-const SIGNS: [(Stage, &[&str]); 7] = [
+const SIGNS: [(Stage, &[&str]); 8] = [
     (
         Stage::HttpUp,
         &["Application startup complete", "Uvicorn running on"],
     ),
     (
-        Stage::Compiling,
-        &[
-            "torch.compile takes",
-            "Capturing CUDA graph",
-            "Graph capturing finished",
-            "Dynamo bytecode transform",
-        ],
+        Stage::Graphs,
+        &["Capturing CUDA graph", "Graph capturing finished"],
     ),
     (
         Stage::KvCache,
@@ -92,6 +91,10 @@ const SIGNS: [(Stage, &[&str]); 7] = [
             "GPU KV cache size",
             "Maximum concurrency for",
         ],
+    ),
+    (
+        Stage::Compiling,
+        &["torch.compile takes", "Dynamo bytecode transform"],
     ),
     (
         Stage::WeightsLoaded,

@@ -78,6 +78,10 @@ pub fn read_facts(output: &str) -> (NodeFacts, Vec<String>) {
             }
         }
     }
+    // Of two twins the one in PCI domain 0 is what every guide configures first; the other has a capital letter.
+    facts
+        .fabric
+        .sort_by_key(|link| link.hca.bytes().any(|b| b.is_ascii_uppercase()));
     if !ended {
         warnings.push("facts: the answer was cut".to_owned());
     }

@@ -190,6 +190,7 @@ fn the_rank_of_a_plan_is_rebuilt_to_the_same_words() {
 #[test]
 fn facts_are_read_and_nonsense_is_warned_of() {
     let output = "home\t/home/u\nuser\tu\t1000\t1000\nhub\t~/models/hub/\nclock\t1795000000\ninfiniband\tyes\n\
+        fabric\troceP2p1s0f1\tenP2p1s0f1np1\t192.168.101.10/24\t4: ACTIVE\tup\t9000\t3\n\
         fabric\trocep1s0f1\tenp1s0f1np1\t192.168.100.10/24\t4: ACTIVE\tup\t9000\t3\n\
         fabric\trocep1s0f0\tenp1s0f0np0\t192.168.102.10/24\t1: DOWN\tdown\t1500\t\n\
         fabric\tbad name\tx\t1.2.3.4/24\t4: ACTIVE\tup\t\t\n\
@@ -202,7 +203,8 @@ fn facts_are_read_and_nonsense_is_warned_of() {
         (Some(1000), true, Some(true))
     );
     let up: Vec<bool> = facts.fabric.iter().map(|l| l.up).collect();
-    assert_eq!(up, [true, false]);
+    assert_eq!(up, [true, false, true]);
+    assert_eq!(facts.fabric[0].hca, "rocep1s0f1");
     assert_eq!(
         (facts.fabric[0].gid_index, facts.fabric[1].gid_index),
         (Some(3), None)

@@ -27,16 +27,16 @@ const LOG: [(&str, Stage); 9] = [
         Stage::WeightsLoaded,
     ),
     (
-        "INFO 11-23 12:00:31 [gpu_worker.py:298] Available KV cache memory: 61.20 GiB",
+        "INFO 11-23 12:00:31 [monitor.py:34] torch.compile takes 12.3 s in total",
+        Stage::Compiling,
+    ),
+    (
+        "INFO 11-23 12:00:40 [gpu_worker.py:298] Available KV cache memory: 61.20 GiB",
         Stage::KvCache,
     ),
     (
-        "INFO 11-23 12:00:40 [monitor.py:34] torch.compile takes 12.3 s in total",
-        Stage::Compiling,
-    ),
-    (
         "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  50%|█████     | 3/6 [00:01<00:01]",
-        Stage::Compiling,
+        Stage::Graphs,
     ),
     (
         "(APIServer pid=1) INFO:     Application startup complete.",
@@ -74,7 +74,7 @@ fn a_load_goes_from_nothing_to_a_hundred() {
             load.progress(0.0).done.unwrap()
         })
         .collect();
-    assert_eq!(done, [3.0, 3.0, 8.0, 37.0, 70.0, 75.0, 80.0, 88.5, 100.0]);
+    assert_eq!(done, [3.0, 3.0, 8.0, 37.0, 70.0, 75.0, 83.0, 91.0, 100.0]);
     assert_eq!(load.progress(50.0).eta_s, Some(0.0));
 }
 
