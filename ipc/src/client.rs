@@ -94,6 +94,17 @@ impl Client {
         decode(response).await
     }
 
+    /// `GET path` as text (a log).
+    pub async fn text(&self, path: &str) -> Result<String, ClientError> {
+        let response = self.send("GET", path, None, &[]).await?;
+        let (status, body) = collect(response).await?;
+        if status.is_success() {
+            Ok(String::from_utf8_lossy(&body).into_owned())
+        } else {
+            Err(refused(status.as_u16(), &body))
+        }
+    }
+
     /// `POST path` with a JSON body, decoded.
     pub async fn post<B: Serialize + Sync, T: DeserializeOwned>(
         &self,
@@ -222,9 +233,9 @@ where
     });
 }
 
-async fn decode<T: DeserializeOwned>(
+async fn collect(
     response: hyper::Response<Incoming>,
-) -> Result<T, ClientError> {
+) -> Result<(hyper::StatusCode, Bytes), ClientError> {
     let status = response.status();
     let collect = response.into_body().collect();
     let body = tokio::time::timeout(CALL_DEADLINE, collect)
@@ -232,6 +243,13 @@ async fn decode<T: DeserializeOwned>(
         .map_err(|_elapsed| ClientError::TimedOut(CALL_DEADLINE))?
         .map_err(ClientError::Transport)?
         .to_bytes();
+    Ok((status, body))
+}
+
+async fn decode<T: DeserializeOwned>(
+    response: hyper::Response<Incoming>,
+) -> Result<T, ClientError> {
+    let (status, body) = collect(response).await?;
     if status.is_success() {
         serde_json::from_slice(&body).map_err(|e| undecodable(status.as_u16(), &e))
     } else {
