@@ -1,0 +1,71 @@
+//! Questions before something is changed.
+
+use spark_ipc::id::{Fingerprint, NodeId, OperationId, RepoId, UnitId};
+use spark_ipc::model::preflight::Preflight;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// Swap to this model? The preflight is on its way while it is `None`.
+    Swap {
+        repo: RepoId,
+        preflight: Option<Result<Box<Preflight>, String>>,
+    },
+    /// Stop this unit?
+    Stop { unit: UnitId, what: String },
+    /// Cancel this operation?
+    Cancel { id: OperationId, what: String },
+    /// Accept this host key?
+    Trust {
+        node: NodeId,
+        fingerprint: Fingerprint,
+        accepted: Option<Fingerprint>,
+    },
+}
+
+/// A question with its two buttons. `agree` is whether the focus is on the one that acts; it never begins
+/// there, so that a key pressed twice changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dialog {
+    pub question: Question,
+    pub agree: bool,
+    pub scroll: usize,
+}
+
+impl Dialog {
+    pub fn new(question: Question) -> Self {
+        Self {
+            question,
+            agree: false,
+            scroll: 0,
+        }
+    }
+
+    /// The word on the button that acts.
+    pub fn verb(&self) -> &'static str {
+        match self.question {
+            Question::Swap { .. } => "Swap",
+            Question::Stop { .. } => "Stop it",
+            Question::Cancel { .. } => "Cancel it",
+            Question::Trust { .. } => "Accept the key",
+        }
+    }
+
+    /// Why it cannot be agreed to now.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match &self.question {
+            Question::Swap {
+                preflight: None, ..
+            } => Some("the check is still under way"),
+            Question::Swap {
+                preflight: Some(Err(_)),
+                ..
+            } => Some("the check failed"),
+            Question::Swap {
+                preflight: Some(Ok(p)),
+                ..
+            } if !p.blockers.is_empty() => Some("something stands in the way"),
+            _ => None,
+        }
+    }
+}

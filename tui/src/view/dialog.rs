@@ -1,0 +1,175 @@
+//! A question: what would happen, and two buttons with their keys on them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use super::theme::Theme;
+use crate::format::wrap;
+use crate::paint::{Line, Tone};
+use crate::preview;
+use crate::state::State;
+use crate::state::dialog::{Dialog, Question};
+
+const WIDEST: u16 = 84;
+
+pub(super) fn draw(state: &State, dialog: &Dialog, body: Rect, theme: Theme, buffer: &mut Buffer) {
+    let width = body.width.saturating_sub(4).min(WIDEST);
+    let text_width = usize::from(width.saturating_sub(4));
+    let lines = text(state, dialog, text_width);
+    let wanted = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(4);
+    let height = wanted.min(body.height);
+    let area = Rect {
+        x: body.x + (body.width - width) / 2,
+        y: body.y + (body.height - height) / 2,
+        width,
+        height,
+    };
+    Clear.render(area, buffer);
+    let block = Block::bordered()
+        .border_type(BorderType::Thick)
+        .title(title(dialog));
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let rows = inner.height.saturating_sub(2);
+    let most = lines.len().saturating_sub(usize::from(rows));
+    let place = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        height: rows,
+        ..inner
+    };
+    theme.lines(
+        lines.into_iter().skip(dialog.scroll.min(most)),
+        place,
+        buffer,
+    );
+    buttons(
+        state,
+        dialog,
+        Rect {
+            y: inner.bottom().saturating_sub(1),
+            height: 1,
+            ..place
+        },
+        theme,
+        buffer,
+    );
+}
+
+fn title(dialog: &Dialog) -> String {
+    match &dialog.question {
+        Question::Swap { repo, .. } => format!(" Swap to {repo}? "),
+        Question::Stop { unit, .. } => format!(" Stop {unit}? "),
+        Question::Cancel { .. } => " Cancel the operation? ".to_owned(),
+        Question::Trust { node, .. } => format!(" Accept the host key of {node}? "),
+    }
+}
+
+fn text(state: &State, dialog: &Dialog, width: usize) -> Vec<Line> {
+    let lines = match &dialog.question {
+        Question::Swap {
+            preflight: None, ..
+        } => vec![Line::of(Tone::Busy, "◐ checking what it would do…")],
+        Question::Swap {
+            preflight: Some(Err(why)),
+            ..
+        } => vec![Line::of(Tone::Bad, format!("✖ {why}"))],
+        Question::Swap {
+            preflight: Some(Ok(preflight)),
+            ..
+        } => {
+            let world = state.world.as_ref();
+            let units = world
+                .map(|w| w.snapshot.status.units.as_slice())
+                .unwrap_or_default();
+            preview::lines(preflight, units, true)
+        }
+        Question::Stop { what, .. } => vec![
+            Line::plain(what.clone()),
+            Line::of(
+                Tone::Dim,
+                "Requests in flight are let end first; then clients get 503.",
+            ),
+        ],
+        Question::Cancel { what, .. } => vec![
+            Line::plain(format!("The {what}.")),
+            Line::of(Tone::Dim, "What it has started so far is stopped again."),
+        ],
+        Question::Trust {
+            node,
+            fingerprint,
+            accepted,
+        } => {
+            let mut lines = vec![
+                Line::plain(format!("{node} shows the key")),
+                Line::of(Tone::Strong, fingerprint.as_str()),
+            ];
+            if let Some(accepted) = accepted {
+                lines.push(Line::of(
+                    Tone::Bad,
+                    format!("✖ not the one that was accepted: {accepted}"),
+                ));
+            }
+            lines.push(Line::of(
+                Tone::Dim,
+                "Compare it on the Spark: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            ));
+            lines
+        }
+    };
+    lines
+        .into_iter()
+        .flat_map(|line| wrapped(line, width))
+        .collect()
+}
+
+/// A line that is too long loses its tones but the first.
+fn wrapped(line: Line, width: usize) -> Vec<Line> {
+    if line.width() <= width {
+        return vec![line];
+    }
+    let tone = line
+        .0
+        .iter()
+        .find(|s| s.tone != Tone::Dim)
+        .map_or(Tone::Dim, |s| s.tone);
+    wrap(&line.text(), width)
+        .into_iter()
+        .map(|part| Line::of(tone, part))
+        .collect()
+}
+
+fn buttons(state: &State, dialog: &Dialog, area: Rect, theme: Theme, buffer: &mut Buffer) {
+    let cancel = "[ Cancel  n ]";
+    let refusal = dialog.refusal().or(state.refusal());
+    let act = match refusal {
+        Some(reason) => format!("( {}: {reason} )", dialog.verb()),
+        None => format!("[ {}  y ]", dialog.verb()),
+    };
+    let tone = if refusal.is_some() {
+        Tone::Dim
+    } else {
+        Tone::Plain
+    };
+    let line = Line::plain(cancel)
+        .add(Tone::Plain, "   ")
+        .add(tone, act.as_str());
+    let act_from = u16::try_from(cancel.len() + 3).unwrap_or(0);
+    theme.line(line).render(area, buffer);
+    let (from, width) = if dialog.agree {
+        (act_from, u16::try_from(act.chars().count()).unwrap_or(0))
+    } else {
+        (0, u16::try_from(cancel.len()).unwrap_or(0))
+    };
+    let marked = Rect {
+        x: area.x + from,
+        width,
+        ..area
+    }
+    .intersection(area);
+    buffer.set_style(marked, Modifier::REVERSED);
+}

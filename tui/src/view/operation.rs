@@ -1,0 +1,138 @@
+//! The pane of the operation: its steps, how far it is, and its log.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use spark_ipc::model::operation::{LogLine, Operation, StepState};
+
+use super::bar;
+use super::theme::Theme;
+use crate::format::{age, cut, wrap};
+use crate::outcome;
+use crate::paint::{Line, Tone};
+use crate::state::State;
+use crate::words;
+
+pub(super) fn title(state: &State) -> String {
+    let Some(operation) = &state.operation.operation else {
+        return String::new();
+    };
+    let word = words::operation(operation.state);
+    let took = operation
+        .ended_at
+        .or(state.daemon_now())
+        .map(|end| age(end.seconds_since(operation.started_at)));
+    format!(
+        ": {} {}  {} {} {}",
+        words::kind(operation.kind).0,
+        operation.subject,
+        word.glyph,
+        word.text,
+        took.unwrap_or_default()
+    )
+}
+
+pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let Some(operation) = &state.operation.operation else {
+        let text = "Nothing has been done yet. Enter on a model looks at a swap to it.";
+        let lines = wrap(text, usize::from(area.width)).into_iter();
+        return theme.lines(lines.map(|l| Line::of(Tone::Dim, l)), area, buffer);
+    };
+    let facts = facts(state, operation, area);
+    let rows = u16::try_from(facts.len()).unwrap_or(u16::MAX);
+    let (left, right) = if area.width >= 100 {
+        let columns = [
+            Constraint::Percentage(42),
+            Constraint::Length(1),
+            Constraint::Min(0),
+        ];
+        let [left, _, right] = Layout::horizontal(columns).areas(area);
+        (left, right)
+    } else {
+        // The log has at least a third of the rows, once there is one.
+        let log = if state.operation.log.is_empty() {
+            0
+        } else {
+            (area.height / 3).max(1)
+        };
+        let rows = [
+            Constraint::Length(rows.min(area.height - log)),
+            Constraint::Min(0),
+        ];
+        let [top, bottom] = Layout::vertical(rows).areas(area);
+        (top, bottom)
+    };
+    theme.lines(facts, left, buffer);
+    log(state, theme, right, buffer);
+}
+
+/// What it came to or how far it is, then the steps: when they do not fit, the latest.
+fn facts(state: &State, operation: &Operation, area: Rect) -> Vec<Line> {
+    let width = if area.width >= 100 {
+        area.width * 42 / 100
+    } else {
+        area.width
+    };
+    let width = usize::from(width);
+    let mut lines = Vec::new();
+    if operation.state.is_final() {
+        let sentence = outcome::sentence(operation, &[]);
+        let tone = sentence.0.first().map_or(Tone::Plain, |s| s.tone);
+        lines.extend(wrapped(tone, &sentence.text(), width));
+        for line in outcome::trouble(operation) {
+            let tone = line.0.first().map_or(Tone::Plain, |s| s.tone);
+            lines.extend(wrapped(tone, &line.text(), width));
+        }
+    } else {
+        let text = outcome::progress(operation);
+        if let Some(fraction) = outcome::fraction(operation) {
+            lines.push(bar::gauge(fraction, width.saturating_sub(1).min(60)));
+        }
+        lines.push(Line::of(Tone::Strong, text));
+    }
+    let begun = operation
+        .steps
+        .iter()
+        .filter(|s| s.state != StepState::Pending)
+        .count();
+    let room = usize::from(area.height).saturating_sub(lines.len());
+    let from = (begun + 1)
+        .min(operation.steps.len())
+        .saturating_sub(room.max(1));
+    let steps = operation.steps.iter().skip(from).take(room);
+    lines.extend(steps.map(|step| outcome::step(step, state.daemon_now())));
+    lines
+}
+
+fn wrapped(tone: Tone, text: &str, width: usize) -> Vec<Line> {
+    wrap(text, width)
+        .into_iter()
+        .map(|l| Line::of(tone, l))
+        .collect()
+}
+
+fn log(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let followed = &state.operation;
+    let paused = followed.back > 0;
+    let rows = usize::from(area.height).saturating_sub(usize::from(paused));
+    let end = followed.log.len().saturating_sub(followed.back);
+    let from = end.saturating_sub(rows);
+    let lines = followed.log.iter().skip(from).take(end - from);
+    let mut lines: Vec<Line> = lines
+        .map(|l| log_line(l, usize::from(area.width)))
+        .collect();
+    if paused {
+        let text = format!("paused, {} new below: G follows again", followed.unseen);
+        lines.push(Line::of(Tone::Warn, text));
+    }
+    theme.lines(lines, area, buffer);
+}
+
+fn log_line(line: &LogLine, width: usize) -> Line {
+    let place = match (&line.node, line.rank) {
+        (Some(node), Some(rank)) => format!("{node}/{rank} "),
+        (Some(node), None) => format!("{node} "),
+        _ => String::new(),
+    };
+    let text = cut(&line.text, width.saturating_sub(place.len()));
+    Line::of(Tone::Dim, place).add(Tone::Plain, text)
+}
