@@ -49,7 +49,11 @@ pub struct Limits {
 impl Limits {
     /// A deadline, 4 MiB of output and 64 KiB of error output.
     pub fn within(deadline: Duration) -> Self {
-        Self { deadline, max_stdout: 4 << 20, max_stderr: 64 << 10 }
+        Self {
+            deadline,
+            max_stdout: 4 << 20,
+            max_stderr: 64 << 10,
+        }
     }
 }
 
@@ -93,12 +97,18 @@ pub struct Lines {
 
 impl Lines {
     fn new(events: mpsc::Receiver<Followed>, guard: DropGuard) -> Self {
-        Self { events, _guard: Some(guard) }
+        Self {
+            events,
+            _guard: Some(guard),
+        }
     }
 
     /// Lines from elsewhere, for fakes.
     pub fn from_channel(events: mpsc::Receiver<Followed>) -> Self {
-        Self { events, _guard: None }
+        Self {
+            events,
+            _guard: None,
+        }
     }
 
     /// The next event; `None` after the last.

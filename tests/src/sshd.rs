@@ -185,10 +185,14 @@ impl Sshd {
             if found.is_empty() {
                 break;
             }
-            found.iter().for_each(|process| send(*process, Signal::STOP));
+            for process in &found {
+                send(*process, Signal::STOP);
+            }
             known.append(&mut found);
         }
-        known.iter().for_each(|process| send(*process, signal));
+        for process in &known {
+            send(*process, signal);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use spark_core::shell::{EXEC, Framing, Nonce, Remote};
 use spark_ipc::model::node::LinkCause;
 use spark_ipc::text::clean_line;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
@@ -82,12 +82,21 @@ impl Rendered {
     }
 }
 
+/// Opens a channel. A server that has just been told of closed channels may still count them, so a refusal is
+/// tried again some times; nothing has been sent by then.
 async fn open(session: &Session, deadline: Instant) -> Result<Channel<Msg>, LinkCause> {
-    match timeout_at(deadline, session.handle.channel_open_session()).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(russh::Error::ChannelOpenFailure(_))) => Err(LinkCause::Protocol),
-        Ok(Err(_)) => Err(LinkCause::Lost),
-        Err(_) => Err(LinkCause::TimedOut),
+    let mut pause = Duration::from_millis(10);
+    loop {
+        match timeout_at(deadline, session.handle.channel_open_session()).await {
+            Ok(Ok(channel)) => return Ok(channel),
+            Ok(Err(russh::Error::ChannelOpenFailure(_))) if pause < GRACE => {
+                sleep_until(deadline.min(Instant::now() + pause)).await;
+                pause *= 2;
+            }
+            Ok(Err(russh::Error::ChannelOpenFailure(_))) => return Err(LinkCause::Protocol),
+            Ok(Err(_)) => return Err(LinkCause::Lost),
+            Err(_) => return Err(LinkCause::TimedOut),
+        }
     }
 }
 

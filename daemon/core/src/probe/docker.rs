@@ -100,7 +100,7 @@ fn owner(row: &Row) -> &'static str {
     if row
         .labels
         .split(',')
-        .any(|label| label.starts_with("io.sparkcontrol."))
+        .any(|label| label.starts_with("sparkctl."))
     {
         return "spark-control";
     }
