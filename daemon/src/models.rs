@@ -110,6 +110,15 @@ struct Disks {
     /// Nodes that are being listed now.
     under_way: BTreeSet<NodeId>,
     observed_at: Option<Time>,
+    /// MemTotal of every node.
+    totals: Vec<Option<u64>>,
+}
+
+fn totals(nodes: &[Node]) -> Vec<Option<u64>> {
+    nodes
+        .iter()
+        .map(|n| n.memory.as_ref().map(|m| m.total_bytes))
+        .collect()
 }
 
 async fn run(
@@ -129,7 +138,10 @@ async fn run(
             () = stop.cancelled() => return,
             kick = kicks.recv() => if kick.is_some() { everywhere = true } else { return },
             changed = changes.node_list.changed() => {
-                remake = false;
+                // Of what a poll tells, only the size of a memory shows in the menu.
+                let totals = totals(&changes.node_list.borrow());
+                remake = totals != disks.totals;
+                disks.totals = totals;
                 if changed.is_err() { return }
             }
             changed = changes.units.changed() => if changed.is_err() { return },

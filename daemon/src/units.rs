@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use spark_core::units::ContainerFacts;
 use spark_ipc::Time;
-use spark_ipc::id::{NodeId, OperationId, UnitId};
+use spark_ipc::id::{NodeId, OperationId};
 use spark_ipc::model::unit::Unit;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -37,14 +37,8 @@ pub struct Known {
 #[derive(Debug)]
 enum Ask {
     Refresh(oneshot::Sender<Known>),
-    Ready {
-        unit: UnitId,
-        launch: OperationId,
-        at: Time,
-    },
-    Silent {
-        launch: OperationId,
-    },
+    Ready { launch: OperationId, at: Time },
+    Silent { launch: OperationId },
 }
 
 /// The handle; cheap to clone.
@@ -93,10 +87,9 @@ impl Units {
         answer.await.unwrap_or_else(|_ended| self.known())
     }
 
-    /// A unit has given a real answer.
-    pub async fn mark_ready(&self, unit: &UnitId, launch: &OperationId, at: Time) {
+    /// The unit of this launch has given a real answer.
+    pub async fn mark_ready(&self, launch: &OperationId, at: Time) {
         let ask = Ask::Ready {
-            unit: unit.clone(),
             launch: launch.clone(),
             at,
         };

@@ -84,6 +84,13 @@ const ABSENT: [&str; 33] = [
     "unpause",
 ];
 
+/// The id of the container with this name.
+pub(crate) fn id_of(node: &Node, name: &str) -> Option<String> {
+    let containers = Store::new(node.clone()).containers().ok()?;
+    let found = containers.iter().find(|container| container.name() == name);
+    found.map(|container| container.id.as_str().to_owned())
+}
+
 /// Runs `docker` with `args`.
 pub(crate) fn main(node: &Node, args: &[String], env: &Env) -> Outcome {
     let (name, rest) = words(args)?;

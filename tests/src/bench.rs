@@ -27,9 +27,27 @@ pub struct Figure {
 }
 
 impl Figure {
-    pub fn new(name: &'static str, value: f64, unit: &'static str, against: &'static str, baseline: f64) -> Self {
-        let ratio = if baseline > 0.0 { value / baseline } else { f64::NAN };
-        Self { name, value, unit, baseline, ratio, against, goal: None }
+    pub fn new(
+        name: &'static str,
+        value: f64,
+        unit: &'static str,
+        against: &'static str,
+        baseline: f64,
+    ) -> Self {
+        let ratio = if baseline > 0.0 {
+            value / baseline
+        } else {
+            f64::NAN
+        };
+        Self {
+            name,
+            value,
+            unit,
+            baseline,
+            ratio,
+            against,
+            goal: None,
+        }
     }
 
     #[must_use]
@@ -54,7 +72,11 @@ pub fn report(figures: &[Figure], path: &Path) -> Result<bool> {
     }
     let mut file = File::create(path)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{:<34} {:>10} {:<6} {:>10} {:>8}  {:<28} {:>8}", "name", "value", "unit", "baseline", "ratio", "against", "goal")?;
+    writeln!(
+        out,
+        "{:<34} {:>10} {:<6} {:>10} {:>8}  {:<28} {:>8}",
+        "name", "value", "unit", "baseline", "ratio", "against", "goal"
+    )?;
     for figure in figures {
         serde_json::to_writer(&mut file, figure)?;
         writeln!(file)?;
@@ -62,7 +84,14 @@ pub fn report(figures: &[Figure], path: &Path) -> Result<bool> {
         writeln!(
             out,
             "{:<34} {:>10.2} {:<6} {:>10.2} {:>8.3}  {:<28} {:>8} {}",
-            figure.name, figure.value, figure.unit, figure.baseline, figure.ratio, figure.against, goal, figure.verdict()
+            figure.name,
+            figure.value,
+            figure.unit,
+            figure.baseline,
+            figure.ratio,
+            figure.against,
+            goal,
+            figure.verdict()
         )?;
     }
     Ok(figures.iter().all(|f| f.verdict() != "MISSED"))

@@ -49,8 +49,18 @@ impl Daemon {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec();
-        env.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        Ok(Self { env, data, address: format!("{address}:{port}"), child: None, log: Arc::default() })
+        env.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        Ok(Self {
+            env,
+            data,
+            address: format!("{address}:{port}"),
+            child: None,
+            log: Arc::default(),
+        })
     }
 
     /// Has the daemon make its key; gives the public half.
@@ -60,7 +70,11 @@ impl Daemon {
             .env("SPARK1_HOST", "127.0.0.1")
             .env("SPARK1_USER", "nobody")
             .output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let said = String::from_utf8(output.stdout)?;
         Ok(said.lines().next().context("no key")?.to_owned())
     }
@@ -85,15 +99,21 @@ impl Daemon {
 
     fn command(&self, verb: &str) -> Result<Command> {
         let mut command = Command::new(program("spark-controld")?);
-        command.arg(verb).env_clear().envs(self.env.iter().map(|(n, v)| (n, v)));
+        command
+            .arg(verb)
+            .env_clear()
+            .envs(self.env.iter().map(|(n, v)| (n, v)));
         command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         Ok(command)
     }
 
     /// Starts it; returns when it listens.
     pub fn start(&mut self) -> Result<()> {
-        let mut child =
-            self.command("serve")?.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child = self
+            .command("serve")?
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("no standard error")?).lines();
         loop {
             let Some(Ok(line)) = lines.next() else {
@@ -126,7 +146,10 @@ impl Daemon {
 
     /// What it has logged, over all its runs.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// `kill -9`.
@@ -184,12 +207,19 @@ impl Daemon {
     }
 
     /// Follows the event stream until `holds` is content with what is known; gives that.
-    pub async fn wait_for(&self, what: &str, holds: impl Fn(&Snapshot) -> bool) -> Result<Snapshot> {
+    pub async fn wait_for(
+        &self,
+        what: &str,
+        holds: impl Fn(&Snapshot) -> bool,
+    ) -> Result<Snapshot> {
         let waiting = async {
             let mut events = self.client().events("/api/events", None).await?;
             let mut known: Option<Snapshot> = None;
             loop {
-                let event = events.next_event().await?.context("the event stream ended")?;
+                let event = events
+                    .next_event()
+                    .await?
+                    .context("the event stream ended")?;
                 fold(&mut known, event);
                 if let Some(snapshot) = known.as_ref().filter(|s| holds(s)) {
                     return Ok(snapshot.clone());
@@ -200,7 +230,10 @@ impl Daemon {
             Ok(result) => result,
             Err(_) => {
                 let status = self.client().get::<serde_json::Value>("/api/status").await;
-                bail!("{what} did not come about within {PATIENCE:?}; status {status:#?}; log:\n{}", self.log())
+                bail!(
+                    "{what} did not come about within {PATIENCE:?}; status {status:#?}; log:\n{}",
+                    self.log()
+                )
             }
         }
     }
@@ -210,8 +243,16 @@ impl Daemon {
         use spark_ipc::model::node::Freshness;
         self.wait_for("every node seen and listed", |s| {
             let nodes = &s.status.nodes;
-            let listed = |id| s.models.models.iter().any(|m| m.nodes.iter().any(|n| n.node == id));
-            !nodes.is_empty() && nodes.iter().all(|n| n.freshness == Freshness::Fresh && listed(n.id.clone()))
+            let listed = |id| {
+                s.models
+                    .models
+                    .iter()
+                    .any(|m| m.nodes.iter().any(|n| n.node == id))
+            };
+            !nodes.is_empty()
+                && nodes
+                    .iter()
+                    .all(|n| n.freshness == Freshness::Fresh && listed(n.id.clone()))
         })
         .await
     }
@@ -231,7 +272,9 @@ impl Daemon {
     pub async fn ended_operation(&self, id: &spark_ipc::id::OperationId) -> Result<Operation> {
         let find = |s: &Snapshot| s.status.operations.iter().find(|o| o.id == *id).cloned();
         let ended = |s: &Snapshot| find(s).is_some_and(|o| o.state.is_final());
-        let snapshot = self.wait_for(&format!("the end of operation {id}"), ended).await?;
+        let snapshot = self
+            .wait_for(&format!("the end of operation {id}"), ended)
+            .await?;
         find(&snapshot).context("it ended and is gone")
     }
 
@@ -247,12 +290,21 @@ impl Daemon {
     pub async fn ended_or_dead(&mut self, id: &spark_ipc::id::OperationId) -> Result<bool> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            ensure!(tokio::time::Instant::now() < deadline, "operation {id} has no end");
-            if self.child.as_mut().is_none_or(|c| matches!(c.try_wait(), Ok(Some(_)))) {
+            ensure!(
+                tokio::time::Instant::now() < deadline,
+                "operation {id} has no end"
+            );
+            if self
+                .child
+                .as_mut()
+                .is_none_or(|c| matches!(c.try_wait(), Ok(Some(_))))
+            {
                 return Ok(false);
             }
             let path = format!("/api/operations/{id}/events");
-            let Ok(mut events) = self.client().events(&path, None).await else { continue };
+            let Ok(mut events) = self.client().events(&path, None).await else {
+                continue;
+            };
             while let Ok(Some(event)) = events.next().await {
                 let value: serde_json::Value = serde_json::from_str(&event.data)?;
                 let state = value["operation"]["state"].as_str().unwrap_or("running");
@@ -275,7 +327,10 @@ impl Daemon {
             "stream": true, "max_tokens": 200,
             "messages": [{"role": "user", "content": question}],
         });
-        let mut stream = self.tcp().post_events("/v1/chat/completions", &body).await?;
+        let mut stream = self
+            .tcp()
+            .post_events("/v1/chat/completions", &body)
+            .await?;
         let (mut model, mut text, mut done) = (String::new(), String::new(), false);
         while let Some(event) = stream.next().await? {
             if event.data == "[DONE]" {

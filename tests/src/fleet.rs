@@ -75,7 +75,11 @@ impl Fleet {
             .map(|n| Spark::start(n, base, options, &simulator, folder.path()))
             .collect::<Result<Vec<_>>>()?;
         let daemon = Daemon::prepare(folder.path(), base, &options.settings)?;
-        let mut fleet = Self { daemon, sparks, folder };
+        let mut fleet = Self {
+            daemon,
+            sparks,
+            folder,
+        };
         let public_key = fleet.daemon.make_key()?;
         for (n, spark) in fleet.sparks.iter().enumerate() {
             spark.sshd.authorize(&public_key)?;
@@ -102,7 +106,10 @@ impl Spark {
         let [_, b, c, _] = base.octets();
         let last = u8::try_from(n + 1)?;
         let address = Ipv4Addr::new(127, b, c, last);
-        let fabric = [Ipv4Addr::new(127, b, c, 100 + last), Ipv4Addr::new(127, b, c ^ 1, 100 + last)];
+        let fabric = [
+            Ipv4Addr::new(127, b, c, 100 + last),
+            Ipv4Addr::new(127, b, c ^ 1, 100 + last),
+        ];
         // The user is made by the harness of sshd.
         let probe = Sshd::start(SshdOptions {
             address: Some(address),
@@ -115,21 +122,44 @@ impl Spark {
         std::fs::create_dir(&dir)?;
         give_to(&dir, &user)?;
         let mut command = Command::new(simulator);
-        command.args(["node", "--no-ssh", "--name", &format!("spark{}", n + 1), "--user", &user]);
-        command.arg("--dir").arg(&dir).args(["--address", &address.to_string()]);
-        command.args(["--speed", &options.speed.to_string(), "--shell", options.login_shell]);
+        command.args([
+            "node",
+            "--no-ssh",
+            "--name",
+            &format!("spark{}", n + 1),
+            "--user",
+            &user,
+        ]);
+        command
+            .arg("--dir")
+            .arg(&dir)
+            .args(["--address", &address.to_string()]);
+        command.args([
+            "--speed",
+            &options.speed.to_string(),
+            "--shell",
+            options.login_shell,
+        ]);
         for address in fabric {
             command.args(["--fabric", &address.to_string()]);
         }
         for model in &options.models {
             command.args(["--model", model]);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut keeper = as_user(command, &user)?.spawn().context("cannot start spark-sim")?;
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
+        let mut keeper = as_user(command, &user)?
+            .spawn()
+            .context("cannot start spark-sim")?;
         let mut first = String::new();
         let stdout = keeper.stdout.take().context("no standard output")?;
         BufReader::new(stdout).read_line(&mut first)?;
-        ensure!(first.starts_with("ListenAddress"), "spark-sim said {first:?}");
+        ensure!(
+            first.starts_with("ListenAddress"),
+            "spark-sim said {first:?}"
+        );
         let node = Node::open(&dir)?;
         let sshd = Sshd::start(SshdOptions {
             address: Some(address),
@@ -137,7 +167,12 @@ impl Spark {
             env: spark_sim::node::sshd_environment(&node),
             ..SshdOptions::default()
         })?;
-        Ok(Self { sshd, dir, simulator: simulator.to_owned(), keeper })
+        Ok(Self {
+            sshd,
+            dir,
+            simulator: simulator.to_owned(),
+            keeper,
+        })
     }
 
     /// Sets a fault: the words after `spark-sim fault DIR set`.
@@ -155,7 +190,9 @@ impl Spark {
         let node = Node::open(&self.dir)?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]).env_clear();
-        command.envs(spark_sim::node::sshd_environment(&node)).current_dir(node.home());
+        command
+            .envs(spark_sim::node::sshd_environment(&node))
+            .current_dir(node.home());
         let output = as_user(command, self.sshd.user())?.output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "{script}: {said}");
@@ -172,7 +209,11 @@ impl Spark {
         let mut command = Command::new(&self.simulator);
         command.args(verb).arg(&self.dir).args(words);
         let output = as_user(command, self.sshd.user())?.output()?;
-        ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "{words:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 }
@@ -190,7 +231,9 @@ impl Drop for Spark {
 /// A random `127.b.c.0` whose neighbours nobody else is likely to use.
 fn address_block() -> Ipv4Addr {
     use std::hash::{BuildHasher, Hasher};
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let random = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
     let [b, c, ..] = random.to_be_bytes();
     Ipv4Addr::new(127, b.clamp(2, 250), c & 0xfe, 0)
 }

@@ -10,13 +10,19 @@ use anyhow::{Context, Result, ensure};
 fn built() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.ancestors().find(|p| p.join("spark-controld").is_file());
-    folder.map(Path::to_owned).context("the programs are not built: cargo build --workspace --bins")
+    folder
+        .map(Path::to_owned)
+        .context("the programs are not built: cargo build --workspace --bins")
 }
 
 /// `spark-controld`, `spark-control` or `spark-sim`.
 pub fn program(name: &str) -> Result<PathBuf> {
     let path = built()?.join(name);
-    ensure!(path.is_file(), "{} is not built: cargo build --workspace --bins", path.display());
+    ensure!(
+        path.is_file(),
+        "{} is not built: cargo build --workspace --bins",
+        path.display()
+    );
     Ok(path)
 }
 
@@ -47,7 +53,10 @@ pub fn give_to(path: &Path, user: &str) -> Result<()> {
 }
 
 fn id(user: &str, which: &str) -> Result<u32> {
-    let output = Command::new("id").args([which, user]).stderr(Stdio::inherit()).output()?;
+    let output = Command::new("id")
+        .args([which, user])
+        .stderr(Stdio::inherit())
+        .output()?;
     ensure!(output.status.success(), "there is no user {user}");
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }

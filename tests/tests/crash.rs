@@ -10,7 +10,9 @@ use spark_ipc::model::operation::OperationState;
 /// Swaps from one model to another with an abort after the `n`-th write; whether the abort happened.
 async fn swap_with_abort(fleet: &mut Fleet, n: u64, repo: &str) -> Result<bool> {
     fleet.daemon.terminate()?;
-    fleet.daemon.set("SPARK_CONTROL_ABORT_AT_JOURNAL_WRITE", &n.to_string());
+    fleet
+        .daemon
+        .set("SPARK_CONTROL_ABORT_AT_JOURNAL_WRITE", &n.to_string());
     fleet.daemon.start()?;
     fleet.daemon.settled().await?;
     // The answer may be cut off with the daemon; what counts is what the next run finds.
@@ -23,7 +25,10 @@ async fn swap_with_abort(fleet: &mut Fleet, n: u64, repo: &str) -> Result<bool> 
     if finished {
         return Ok(false);
     }
-    ensure!(!fleet.daemon.ended()?.success(), "it ended well instead of being aborted");
+    ensure!(
+        !fleet.daemon.ended()?.success(),
+        "it ended well instead of being aborted"
+    );
     fleet.daemon.start()?;
     Ok(true)
 }
@@ -36,7 +41,10 @@ fn started_launches(fleet: &Fleet) -> Result<Vec<(usize, String)>> {
         for line in list.lines() {
             let row: serde_json::Value = serde_json::from_str(line)?;
             let labels = row["Labels"].as_str().unwrap_or_default();
-            let launch = labels.split(',').find_map(|l| l.strip_prefix("sparkctl.launch=")).unwrap_or_default();
+            let launch = labels
+                .split(',')
+                .find_map(|l| l.strip_prefix("sparkctl.launch="))
+                .unwrap_or_default();
             all.push((n, launch.to_owned()));
         }
     }
@@ -45,7 +53,11 @@ fn started_launches(fleet: &Fleet) -> Result<Vec<(usize, String)>> {
 
 #[tokio::test]
 async fn the_daemon_may_be_killed_at_every_point() -> Result<()> {
-    let options = FleetOptions { speed: 200.0, models: vec![SMALL, PAIR], ..FleetOptions::default() };
+    let options = FleetOptions {
+        speed: 200.0,
+        models: vec![SMALL, PAIR],
+        ..FleetOptions::default()
+    };
     let mut fleet = Fleet::start(&options)?;
     fleet.daemon.settled().await?;
     let mut ends = BTreeSet::new();
@@ -58,15 +70,23 @@ async fn the_daemon_may_be_killed_at_every_point() -> Result<()> {
         let snapshot = fleet
             .daemon
             .wait_for("no operation under way", |s| {
-                !s.status.nodes.is_empty() && s.status.operations.iter().all(|o| o.state.is_final())
+                !s.status.nodes.is_empty()
+                    && s.status.operations.iter().all(|o| o.state.is_final())
                     && s.status.nodes.iter().all(|n| n.observed_at.is_some())
             })
             .await?;
         let launches = started_launches(&fleet)?;
         let ids: BTreeSet<&String> = launches.iter().map(|(_, id)| id).collect();
-        assert!(ids.len() <= 1, "after write {n}: containers of several launches: {launches:?}");
+        assert!(
+            ids.len() <= 1,
+            "after write {n}: containers of several launches: {launches:?}"
+        );
         let per_node: BTreeSet<usize> = launches.iter().map(|(node, _)| *node).collect();
-        assert_eq!(per_node.len(), launches.len(), "after write {n}: launched twice: {launches:?}");
+        assert_eq!(
+            per_node.len(),
+            launches.len(),
+            "after write {n}: launched twice: {launches:?}"
+        );
         if let Some(operation) = snapshot.status.operations.first() {
             ends.insert(format!("{:?}", operation.state));
             if operation.state == OperationState::Succeeded {

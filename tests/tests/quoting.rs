@@ -1,6 +1,10 @@
 //! What the quoter writes is read back unchanged by the shells that may be `/bin/sh`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test fails by panicking"
+)]
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};

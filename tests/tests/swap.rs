@@ -5,7 +5,7 @@ use spark_e2e::fleet::{Fleet, FleetOptions, PAIR, SMALL, SOLO};
 use spark_ipc::ErrorCode;
 use spark_ipc::client::ClientError;
 use spark_ipc::model::inventory::ModelState;
-use spark_ipc::model::operation::{OperationState, OperationStarted, StepState};
+use spark_ipc::model::operation::{OperationStarted, OperationState, StepState};
 use spark_ipc::model::preflight::Preflight;
 use spark_ipc::model::status::ProxyState;
 use spark_ipc::model::unit::UnitState;
@@ -29,21 +29,46 @@ fn refusal(error: ClientError) -> spark_ipc::ApiError {
 
 #[tokio::test]
 async fn one_model_after_the_other_on_one_node() -> Result<()> {
-    let fleet = started(&FleetOptions { nodes: 1, ..options() }).await?;
+    let fleet = started(&FleetOptions {
+        nodes: 1,
+        ..options()
+    })
+    .await?;
     for (repo, served) in [(SMALL, "qwen3-0.6b"), (SOLO, "qwen3.6-35b-a3b-fp8")] {
         let end = fleet.daemon.swapped(repo).await?;
-        assert_eq!(end.state, OperationState::Succeeded, "{:?} {:?}", end.error, end.advice);
-        assert!(end.steps.iter().all(|s| s.state == StepState::Done), "{:#?}", end.steps);
+        assert_eq!(
+            end.state,
+            OperationState::Succeeded,
+            "{:?} {:?}",
+            end.error,
+            end.advice
+        );
+        assert!(
+            end.steps.iter().all(|s| s.state == StepState::Done),
+            "{:#?}",
+            end.steps
+        );
         let (model, text) = fleet.daemon.ask("What is 12*17?").await?;
         assert_eq!(model, served);
         assert!(text.contains("204"), "{text:?}");
     }
     assert_eq!(fleet.sparks[0].running()?, ["sparkctl-main-r0"]);
     let models = fleet.daemon.models().await?;
-    let of = |repo: &str| models.models.iter().find(|m| m.repo.as_str() == repo).unwrap();
+    let of = |repo: &str| {
+        models
+            .models
+            .iter()
+            .find(|m| m.repo.as_str() == repo)
+            .unwrap()
+    };
     assert_eq!(of(SOLO).state, ModelState::Running);
     assert_eq!(of(SMALL).state, ModelState::Ready);
-    assert!(of(SMALL).last_loaded.as_ref().is_some_and(|l| l.load_s > 0.0));
+    assert!(
+        of(SMALL)
+            .last_loaded
+            .as_ref()
+            .is_some_and(|l| l.load_s > 0.0)
+    );
     Ok(())
 }
 
@@ -51,16 +76,28 @@ async fn one_model_after_the_other_on_one_node() -> Result<()> {
 async fn a_model_over_two_nodes_and_its_stop() -> Result<()> {
     let fleet = started(&options()).await?;
     let end = fleet.daemon.swapped(PAIR).await?;
-    assert_eq!(end.state, OperationState::Succeeded, "{:?} {:?}", end.error, end.advice);
+    assert_eq!(
+        end.state,
+        OperationState::Succeeded,
+        "{:?} {:?}",
+        end.error,
+        end.advice
+    );
     let launches: Vec<_> = end.steps.iter().filter(|s| s.name == "launch").collect();
     assert_eq!(launches.len(), 2);
     assert!(launches[0].node != launches[1].node, "{launches:?}");
     // Workers first, the head last.
-    assert_eq!(launches[1].node.as_ref().map(|n| n.as_str()), Some("spark1"));
+    assert_eq!(
+        launches[1].node.as_ref().map(|n| n.as_str()),
+        Some("spark1")
+    );
     assert_eq!(fleet.sparks[0].running()?, ["sparkctl-main-r0"]);
     assert_eq!(fleet.sparks[1].running()?, ["sparkctl-main-r1"]);
     let (model, text) = fleet.daemon.ask("What is 12*17?").await?;
-    assert!(model.contains("122b") && text.contains("204"), "{model} {text}");
+    assert!(
+        model.contains("122b") && text.contains("204"),
+        "{model} {text}"
+    );
 
     let body = serde_json::json!({"all": true});
     let stop: OperationStarted = fleet.daemon.client().post("/api/stop", &body).await?;
@@ -88,8 +125,17 @@ async fn a_dry_run_shows_the_exact_commands_and_changes_nothing() -> Result<()> 
     assert_eq!(preview.commands.len(), 2);
     for command in &preview.commands {
         assert_eq!(shell_words(&command.rendered)?, command.argv);
-        assert!(command.argv.contains(&"--tensor-parallel-size=2".to_owned())
-            || command.argv.windows(2).any(|w| w == ["--tensor-parallel-size", "2"]), "{:?}", command.argv);
+        assert!(
+            command
+                .argv
+                .contains(&"--tensor-parallel-size=2".to_owned())
+                || command
+                    .argv
+                    .windows(2)
+                    .any(|w| w == ["--tensor-parallel-size", "2"]),
+            "{:?}",
+            command.argv
+        );
     }
     for spark in &fleet.sparks {
         assert_eq!(spark.run("docker ps -aq")?, "");
@@ -101,7 +147,9 @@ async fn a_dry_run_shows_the_exact_commands_and_changes_nothing() -> Result<()> 
 /// The words of a command, as `sh` itself sees them.
 fn shell_words(rendered: &str) -> Result<Vec<String>> {
     let script = format!("set -- {rendered}\nprintf '%s\\0' \"$@\"");
-    let output = std::process::Command::new("sh").args(["-c", &script]).output()?;
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .output()?;
     let text = String::from_utf8(output.stdout)?;
     Ok(text.split_terminator('\0').map(str::to_owned).collect())
 }
@@ -109,13 +157,26 @@ fn shell_words(rendered: &str) -> Result<Vec<String>> {
 #[tokio::test]
 async fn what_stands_in_the_way_is_said_and_nothing_is_touched() -> Result<()> {
     let fleet = started(&options()).await?;
-    let blocked = refusal(fleet.daemon.swap("nobody/nothing").await.unwrap_err().downcast()?);
+    let blocked = refusal(
+        fleet
+            .daemon
+            .swap("nobody/nothing")
+            .await
+            .unwrap_err()
+            .downcast()?,
+    );
     assert_eq!(blocked.code, ErrorCode::NotFound, "{blocked:?}");
 
     fleet.sparks[1].set_fault(&["low_memory", "--mib", "90000"])?;
     let blocked = refusal(fleet.daemon.swap(PAIR).await.unwrap_err().downcast()?);
     assert_eq!(blocked.code, ErrorCode::Blocked, "{blocked:?}");
-    assert!(blocked.fields.iter().any(|f| f.path == "memory_short@spark2"), "{blocked:?}");
+    assert!(
+        blocked
+            .fields
+            .iter()
+            .any(|f| f.path == "memory_short@spark2"),
+        "{blocked:?}"
+    );
     fleet.sparks[1].clear_faults()?;
 
     let image = {
@@ -137,12 +198,17 @@ async fn what_stands_in_the_way_is_said_and_nothing_is_touched() -> Result<()> {
 async fn a_crash_at_load_tells_its_cause_and_leaves_nothing() -> Result<()> {
     let fleet = started(&options()).await?;
     let line = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.";
-    fleet.sparks[1].set_fault(&["engine", "--stage", "weights", "--line", line, "--rank", "1"])?;
+    fleet.sparks[1].set_fault(&[
+        "engine", "--stage", "weights", "--line", line, "--rank", "1",
+    ])?;
     let end = fleet.daemon.swapped(PAIR).await?;
     assert_eq!(end.state, OperationState::Failed);
     let advice = end.advice.context("no advice")?;
     assert_eq!(advice.rank, Some(1), "{advice:?}");
-    assert!(advice.evidence.iter().any(|e| e.contains("OutOfMemory")), "{advice:?}");
+    assert!(
+        advice.evidence.iter().any(|e| e.contains("OutOfMemory")),
+        "{advice:?}"
+    );
     for spark in &fleet.sparks {
         assert_eq!(spark.run("docker ps -aq")?, "");
     }
@@ -152,7 +218,11 @@ async fn a_crash_at_load_tells_its_cause_and_leaves_nothing() -> Result<()> {
 #[tokio::test]
 async fn the_last_good_model_comes_back_when_the_setting_says_so() -> Result<()> {
     let settings = vec![("RESTORE_LAST_GOOD", "true".to_owned())];
-    let fleet = started(&FleetOptions { settings, ..options() }).await?;
+    let fleet = started(&FleetOptions {
+        settings,
+        ..options()
+    })
+    .await?;
     let first = fleet.daemon.swapped(SMALL).await?;
     assert_eq!(first.state, OperationState::Succeeded, "{:?}", first.error);
     fleet.sparks[1].set_fault(&["engine", "--stage", "kv", "--rank", "1"])?;
@@ -182,11 +252,19 @@ async fn a_cancel_in_the_middle_of_a_load_leaves_nothing() -> Result<()> {
     let operation = fleet.daemon.swap(SMALL).await?;
     let loading = |s: &spark_ipc::model::status::Snapshot| {
         let of = s.status.operations.iter().find(|o| o.id == operation.id);
-        of.is_some_and(|o| o.steps.iter().any(|s| s.name == "load" && s.state == StepState::Running))
+        of.is_some_and(|o| {
+            o.steps
+                .iter()
+                .any(|s| s.name == "load" && s.state == StepState::Running)
+        })
     };
     fleet.daemon.wait_for("the load", loading).await?;
     let path = format!("/api/operations/{}/cancel", operation.id);
-    let _: OperationStarted = fleet.daemon.client().post(&path, &serde_json::json!({})).await?;
+    let _: OperationStarted = fleet
+        .daemon
+        .client()
+        .post(&path, &serde_json::json!({}))
+        .await?;
     let end = fleet.daemon.ended_operation(&operation.id).await?;
     assert_eq!(end.state, OperationState::Cancelled, "{:?}", end.error);
     assert_eq!(fleet.sparks[0].run("docker ps -aq")?, "");
@@ -213,7 +291,11 @@ async fn of_two_swaps_at_once_exactly_one_runs() -> Result<()> {
 
 #[tokio::test]
 async fn a_link_that_drops_in_the_middle_is_waited_for() -> Result<()> {
-    let fleet = started(&FleetOptions { speed: 20.0, ..options() }).await?;
+    let fleet = started(&FleetOptions {
+        speed: 20.0,
+        ..options()
+    })
+    .await?;
     let operation = fleet.daemon.swap(PAIR).await?;
     let loading = |s: &spark_ipc::model::status::Snapshot| {
         let of = s.status.operations.iter().find(|o| o.id == operation.id);
@@ -224,27 +306,48 @@ async fn a_link_that_drops_in_the_middle_is_waited_for() -> Result<()> {
         spark.sshd.kill_sessions();
     }
     let end = fleet.daemon.ended_operation(&operation.id).await?;
-    assert_eq!(end.state, OperationState::Succeeded, "{:?} {:?}", end.error, end.advice);
+    assert_eq!(
+        end.state,
+        OperationState::Succeeded,
+        "{:?} {:?}",
+        end.error,
+        end.advice
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn an_orphan_engine_keeps_the_next_model_from_starting() -> Result<()> {
     let settings = vec![("FREE_TIMEOUT_S", "8".to_owned())];
-    let fleet = started(&FleetOptions { nodes: 1, settings, ..options() }).await?;
+    let fleet = started(&FleetOptions {
+        nodes: 1,
+        settings,
+        ..options()
+    })
+    .await?;
     fleet.daemon.swapped(SMALL).await?;
     fleet.sparks[0].set_fault(&["orphan_engine", "--on-stop"])?;
     let end = fleet.daemon.swapped(SOLO).await?;
     assert_eq!(end.state, OperationState::Failed);
     let error = end.error.context("no error")?;
     assert!(error.contains("VLLM::EngineCore"), "{error}");
-    assert!(end.steps.iter().any(|s| s.name == "launch" && s.state == StepState::Skipped), "{:?}", end.steps);
+    assert!(
+        end.steps
+            .iter()
+            .any(|s| s.name == "launch" && s.state == StepState::Skipped),
+        "{:?}",
+        end.steps
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_model_that_dies_later_is_no_longer_served() -> Result<()> {
-    let fleet = started(&FleetOptions { nodes: 1, ..options() }).await?;
+    let fleet = started(&FleetOptions {
+        nodes: 1,
+        ..options()
+    })
+    .await?;
     fleet.daemon.swapped(SMALL).await?;
     fleet.sparks[0].run("docker kill sparkctl-main-r0")?;
     let snapshot = fleet

@@ -2,15 +2,15 @@
 //!
 //! `now`, randomness and the world come in as arguments; what comes out is data that the daemon acts on.
 
-pub mod probe;
-pub mod alert;
 pub mod advice;
+pub mod alert;
 pub mod catalog;
 pub mod fit;
 pub mod health;
 pub mod inventory;
 pub mod launch;
 pub mod plan;
+pub mod probe;
 pub mod recover;
 pub mod shell;
 pub mod stage;

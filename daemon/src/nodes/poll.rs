@@ -7,7 +7,7 @@ use spark_core::health::Tracked;
 use spark_core::probe::{self, Problem, Warning};
 use spark_core::shell::Remote;
 use spark_ipc::model::node;
-use spark_ipc::model::node::LinkState;
+use spark_ipc::model::node::{LinkCause, LinkState};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -102,6 +102,11 @@ impl Poll {
                 return self.warn(Problem::Failed(status, stderr));
             }
             Outcome::TimedOut => return self.warn(Problem::TooSlow),
+            Outcome::Refused(LinkCause::Protocol) => {
+                let said =
+                    "the node refuses another session; its sshd may allow too few (MaxSessions)";
+                return self.warn(Problem::Failed(255, said.to_owned()));
+            }
             // The link tells by itself what happened.
             Outcome::Lost { .. } | Outcome::Refused(_) => return,
         };

@@ -296,7 +296,7 @@ impl Run {
         let launch = self.plan.launch.as_ref()?;
         self.ctx
             .units
-            .mark_ready(&launch.unit, &self.plan.operation, clock::now())
+            .mark_ready(&self.plan.operation, clock::now())
             .await;
         self.ctx.gate.set(Route::Serving(crate::gate::Upstream {
             served_name: launch.served_name.clone(),
@@ -329,8 +329,9 @@ impl Run {
             error = ?operation.error,
             "an operation ended"
         );
-        self.record.close().await;
+        // Who sees the end sees the units as they are after it.
         self.ctx.units.refresh().await;
+        self.record.close().await;
     }
 
     /// The launch as the last good one: load time and memory are what the next plan reckons with.

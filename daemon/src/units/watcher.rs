@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use spark_core::units::{self, ContainerFacts, NodeContainers, OWNER};
-use spark_ipc::id::NodeId;
+use spark_ipc::Time;
+use spark_ipc::id::{NodeId, OperationId};
 use spark_ipc::model::node::{Freshness, Node};
 use spark_ipc::model::operation::{Operation, OperationState};
 use spark_ipc::model::unit::{Unit, UnitState};
@@ -44,6 +45,8 @@ struct Watcher {
     idle: BTreeMap<NodeId, u64>,
     /// Units that are being asked whether they answer.
     asking: BTreeSet<String>,
+    /// Launches that have answered and whose unit has not been seen since.
+    answered: BTreeMap<OperationId, Time>,
 }
 
 pub(super) async fn watch(
@@ -64,6 +67,7 @@ pub(super) async fn watch(
         units: Vec::new(),
         idle: BTreeMap::new(),
         asking: BTreeSet::new(),
+        answered: BTreeMap::new(),
     };
     loop {
         let mut replies = Vec::new();
@@ -74,9 +78,9 @@ pub(super) async fn watch(
             changed = operations.changed() => if changed.is_err() { return },
             ask = questions.recv() => match ask {
                 Some(Ask::Refresh(reply)) => { everywhere = true; replies.push(reply); }
-                Some(Ask::Ready { unit, launch, at }) => {
+                Some(Ask::Ready { launch, at }) => {
                     watcher.asking.remove(launch.as_str());
-                    watcher.ready(unit.as_str(), launch.as_str(), at);
+                    watcher.answered.insert(launch, at);
                 }
                 // It is asked again at the next look.
                 Some(Ask::Silent { launch }) => { watcher.asking.remove(launch.as_str()); continue; }
@@ -111,13 +115,17 @@ impl Watcher {
         }
     }
 
-    fn ready(&mut self, unit: &str, launch: &str, at: spark_ipc::Time) {
-        let of = |u: &&mut Unit| {
-            u.id.as_str() == unit && u.launch.as_ref().is_some_and(|l| l.as_str() == launch)
-        };
-        if let Some(unit) = self.units.iter_mut().find(of) {
-            unit.state = UnitState::Ready;
-            unit.ready_at = Some(at);
+    /// Marks the units that have answered. One whose containers were not inspected yet is marked then.
+    fn mark_answered(&mut self) {
+        for unit in self
+            .units
+            .iter_mut()
+            .filter(|u| u.state == UnitState::Loading)
+        {
+            if let Some(at) = unit.launch.as_ref().and_then(|l| self.answered.remove(l)) {
+                unit.state = UnitState::Ready;
+                unit.ready_at = Some(at);
+            }
         }
     }
 
@@ -178,6 +186,7 @@ impl Watcher {
             })
             .collect();
         self.units = units::from_containers(&all, &self.units);
+        self.mark_answered();
         let running = |o: &Operation| o.state == OperationState::Running;
         if self.around.operations.borrow().iter().any(running) {
             return;
@@ -208,7 +217,6 @@ impl Watcher {
                 };
                 let told = match answer {
                     Ok(()) => Ask::Ready {
-                        unit: id,
                         launch,
                         at: clock::now(),
                     },

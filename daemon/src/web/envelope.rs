@@ -29,7 +29,7 @@ const SECURITY_HEADERS: [(&str, &str); 7] = [
     ("cross-origin-opener-policy", "same-origin"),
     (
         "permissions-policy",
-        "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), bluetooth=()",
+        "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=()",
     ),
 ];
 

@@ -7,7 +7,7 @@ use super::process::NODE_VARIABLE;
 
 /// What a shell of the node gets, and nothing of its parent's.
 ///
-/// `HOST_PROC`, `HOST_SYS`, `HOST_ETC` and `HOST_VAR` tell scripts where the node's own `/proc`
+/// `HOST_PROC`, `HOST_SYS`, `HOST_ETC`, `HOST_VAR` and `HOST_DEV` tell scripts where the node's own `/proc`
 /// and so on are; the names are those that gopsutil and `node_exporter` users know.
 /// For a real OpenSSH server in front of a node these go into a `SetEnv` line.
 pub fn sshd_environment(node: &Node) -> Vec<(String, String)> {
@@ -26,6 +26,7 @@ pub fn sshd_environment(node: &Node) -> Vec<(String, String)> {
         ("HOST_SYS", text(node.root("sys"))),
         ("HOST_ETC", text(node.root("etc"))),
         ("HOST_VAR", text(node.root("var"))),
+        ("HOST_DEV", text(node.root("dev"))),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

@@ -30,7 +30,9 @@ impl Node {
             busy_cores: busy_cores(conditions),
             now,
         };
-        for path in sys::folders(&interfaces) {
+        // A node with fabric ports has their devices.
+        let devices = (!interfaces.is_empty()).then(|| "dev/infiniband".to_owned());
+        for path in sys::folders(&interfaces).into_iter().chain(devices) {
             let path = self.root(&path);
             fs::create_dir_all(&path).map_err(NodeError::io("create", &path))?;
         }
@@ -38,9 +40,29 @@ impl Node {
             .into_iter()
             .chain(sys::files(&state, &gpu, &interfaces))
             .chain(etc::files(self.config()))
+            .chain(self.groups()?)
             .try_for_each(|(path, text)| {
                 files::write_if_changed(&self.root(&path), text.as_bytes())
             })
+    }
+
+    /// `/proc/PID/cgroup` of the processes that hold GPU memory, as systemd and Docker name the groups.
+    /// A file of a process that has ended does no harm: `nvidia-smi` no longer names it.
+    fn groups(&self) -> Result<Vec<(String, String)>, NodeError> {
+        let claims = self.claims()?;
+        let alive = claims.iter().filter(|claim| claim.is_alive());
+        let group = |claim: &super::memory::Claim| {
+            let id = claim
+                .container
+                .as_deref()
+                .and_then(|name| crate::docker::id_of(self, name));
+            let group = id.map_or_else(
+                || "0::/user.slice/user-1000.slice/session-1.scope".to_owned(),
+                |id| format!("0::/system.slice/docker-{id}.scope"),
+            );
+            (format!("proc/{}/cgroup", claim.pid), format!("{group}\n"))
+        };
+        Ok(alive.map(group).collect())
     }
 
     /// Moves the counters on to `now`, and counts a cable that was pulled or put back.

@@ -16,6 +16,7 @@ use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,8 @@ pub(super) struct Invocation {
 pub(super) struct Running {
     leader: Option<u32>,
     input: Option<mpsc::Sender<Vec<u8>>>,
+    /// Carries its output; ended when the session has.
+    carrier: JoinHandle<()>,
     /// Closes the pipes when the channel goes.
     _pipes: DropGuard,
 }
@@ -61,18 +64,19 @@ impl Invocation {
         if let Some(stdin) = child.stdin.take() {
             tasks.spawn(feed(stdin, queue, alive.clone()));
         }
-        let running = Running {
-            leader: child.id(),
-            input: Some(input),
-            _pipes: alive.clone().drop_guard(),
-        };
-        tasks.spawn(async move {
+        let (leader, pipes) = (child.id(), alive.clone().drop_guard());
+        let carrier = tasks.spawn(async move {
             // Cancelled: the pipes close here, and the child is left to itself.
             alive
                 .run_until_cancelled(carry(child, channel, session))
                 .await;
         });
-        Ok(running)
+        Ok(Running {
+            leader,
+            input: Some(input),
+            carrier,
+            _pipes: pipes,
+        })
     }
 
     fn shell(&self) -> Command {
@@ -96,6 +100,12 @@ impl Invocation {
 }
 
 impl Running {
+    /// Whether the session is over. The client's answer to our closing of the channel is not told to
+    /// the handler, so this is what tells that its place is free.
+    pub(super) fn is_over(&self) -> bool {
+        self.carrier.is_finished()
+    }
+
     /// Gives `data` to the command's standard input; lost when it reads no more.
     pub(super) async fn input(&self, data: &[u8]) {
         if let Some(input) = &self.input {

@@ -132,6 +132,8 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        self.sessions
+            .retain(|_, slot| !matches!(slot, Slot::Running(running) if running.is_over()));
         if self.sessions.len() >= MAX_SESSIONS {
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
             return Ok(());

@@ -230,7 +230,9 @@ pub(super) fn df(node: &Node, args: &[String]) -> Outcome {
         let mut letters = word.strip_prefix('-').unwrap_or_default().chars();
         if let Some(size) = word.strip_prefix("--block-size=") {
             unit = block(size)?;
-        } else if word == "--output" || word.starts_with("--") {
+        } else if word == "--" {
+            paths.extend(words.by_ref().map(String::as_str));
+        } else if word.starts_with("--") {
             return Err(Refusal::new(
                 1,
                 format!("df: unrecognized option '{word}'\nTry 'df --help' for more information."),

@@ -12,7 +12,10 @@ const REQUESTS: usize = 3000;
 /// `/api/status` over one kept connection, against `/healthz` in the same run.
 pub async fn status(fleet: &Fleet) -> Result<Figure> {
     fleet.daemon.settled().await?;
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(5))
+        .build()?;
     let base = format!("http://{}", fleet.daemon.address());
     let health = p99(&client, &format!("{base}/healthz")).await?;
     let status = p99(&client, &format!("{base}/api/status")).await?;
@@ -23,7 +26,13 @@ async fn p99(client: &reqwest::Client, url: &str) -> Result<f64> {
     let mut times = Vec::with_capacity(REQUESTS);
     for n in 0..REQUESTS + 100 {
         let began = Instant::now();
-        client.get(url).send().await?.error_for_status()?.bytes().await?;
+        client
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
         // The first hundred warm up.
         if n >= 100 {
             times.push(began.elapsed().as_secs_f64() * 1000.0);

@@ -28,7 +28,13 @@ pub fn start(fleet: &mut Fleet) -> Result<Figure> {
         Command::new("/bin/true").stdin(Stdio::null()).status()?;
         nothing.push(began.elapsed().as_secs_f64() * 1000.0);
     }
-    let figure = Figure::new("start_to_listening", median(&mut daemon), "ms", "start of /bin/true", median(&mut nothing));
+    let figure = Figure::new(
+        "start_to_listening",
+        median(&mut daemon),
+        "ms",
+        "start of /bin/true",
+        median(&mut nothing),
+    );
     Ok(figure.at_most(100.0))
 }
 
@@ -46,9 +52,22 @@ pub async fn polls(fleet: &Fleet) -> Result<Vec<Figure>> {
     let per_poll = spent / polled;
     let tool = prober_ms(fleet)?;
     Ok(vec![
-        Figure::new("poll_cpu", per_poll, "ms", "sh + true on this machine", tool).at_most(2.0),
+        Figure::new(
+            "poll_cpu",
+            per_poll,
+            "ms",
+            "sh + true on this machine",
+            tool,
+        )
+        .at_most(2.0),
         Figure::new("poll_round_trips", sessions / polled, "", "polls seen", 1.0).at_most(1.1),
-        Figure::new("poll_interval_seen", took.as_secs_f64() * count(fleet.sparks.len()) / polled, "s", "POLL_INTERVAL_S", 1.0),
+        Figure::new(
+            "poll_interval_seen",
+            took.as_secs_f64() * count(fleet.sparks.len()) / polled,
+            "s",
+            "POLL_INTERVAL_S",
+            1.0,
+        ),
     ])
 }
 
@@ -56,8 +75,15 @@ pub async fn polls(fleet: &Fleet) -> Result<Vec<Figure>> {
 pub async fn memory() -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut two = 1.0;
-    for (nodes, name, goal) in [(2, "rss_idle_2_nodes", 25.0), (20, "rss_idle_20_nodes", 40.0)] {
-        let options = FleetOptions { nodes, models: vec![SMALL], ..FleetOptions::default() };
+    for (nodes, name, goal) in [
+        (2, "rss_idle_2_nodes", 25.0),
+        (20, "rss_idle_20_nodes", 40.0),
+    ] {
+        let options = FleetOptions {
+            nodes,
+            models: vec![SMALL],
+            ..FleetOptions::default()
+        };
         let fleet = Fleet::start(&options)?;
         fleet.daemon.settled().await?;
         seen(&fleet.daemon, u32::try_from(nodes)? * 15).await?;
@@ -76,13 +102,18 @@ pub async fn memory() -> Result<Vec<Figure>> {
 /// Waits until `n` polls more were published; gives how many were.
 async fn seen(daemon: &Daemon, n: u32) -> Result<f64> {
     let first = daemon.status().await?;
-    let mut last: std::collections::BTreeMap<_, _> =
-        first.nodes.iter().map(|node| (node.id.clone(), node.observed_at)).collect();
+    let mut last: std::collections::BTreeMap<_, _> = first
+        .nodes
+        .iter()
+        .map(|node| (node.id.clone(), node.observed_at))
+        .collect();
     let mut polls = 0u32;
     let counted = std::sync::Mutex::new((&mut last, &mut polls));
     daemon
         .wait_for("polls", |s: &Snapshot| {
-            let mut guard = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut guard = counted
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             let (last, polls) = &mut *guard;
             for node in &s.status.nodes {
                 if last.insert(node.id.clone(), node.observed_at) != Some(node.observed_at) {
@@ -97,7 +128,11 @@ async fn seen(daemon: &Daemon, n: u32) -> Result<f64> {
 
 /// Sessions that the servers have opened.
 fn sessions(fleet: &Fleet) -> usize {
-    fleet.sparks.iter().map(|s| s.sshd.log().matches("Starting session: command").count()).sum()
+    fleet
+        .sparks
+        .iter()
+        .map(|s| s.sshd.log().matches("Starting session: command").count())
+        .sum()
 }
 
 /// Wall time of the least that a shell script takes on this machine.
@@ -105,7 +140,10 @@ fn prober_ms(fleet: &Fleet) -> Result<f64> {
     let mut times = Vec::new();
     for _ in 0..9 {
         let began = Instant::now();
-        Command::new("/bin/sh").args(["-c", "/bin/true"]).current_dir(fleet.folder()).status()?;
+        Command::new("/bin/sh")
+            .args(["-c", "/bin/true"])
+            .current_dir(fleet.folder())
+            .status()?;
         times.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     Ok(median(&mut times))
@@ -113,17 +151,27 @@ fn prober_ms(fleet: &Fleet) -> Result<f64> {
 
 /// Processor time of the daemon so far.
 pub(super) fn cpu_ms(daemon: &Daemon) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid().context("no daemon")?))?;
+    let stat =
+        std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid().context("no daemon")?))?;
     let after = stat.rsplit(')').next().context("no stat")?;
     let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks: f64 = [11, 12].iter().filter_map(|i| fields.get(*i)?.parse::<f64>().ok()).sum();
+    let ticks: f64 = [11, 12]
+        .iter()
+        .filter_map(|i| fields.get(*i)?.parse::<f64>().ok())
+        .sum();
     // Linux counts in hundredths of a second for user space, whatever the kernel's own rate.
     Ok(ticks * 10.0)
 }
 
 fn rss_mib(daemon: &Daemon) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid().context("no daemon")?))?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let status = std::fs::read_to_string(format!(
+        "/proc/{}/status",
+        daemon.pid().context("no daemon")?
+    ))?;
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .context("no VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib / 1024.0)
 }
@@ -137,4 +185,3 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
 fn count(n: usize) -> f64 {
     n as f64
 }
-

@@ -8,7 +8,11 @@ use crate::fleet::{Fleet, FleetOptions, PAIR, SMALL};
 
 /// At the engine's true pace, from one running model to one over two nodes.
 pub async fn own_share() -> Result<Figure> {
-    let options = FleetOptions { speed: 1.0, models: vec![SMALL, PAIR], ..FleetOptions::default() };
+    let options = FleetOptions {
+        speed: 1.0,
+        models: vec![SMALL, PAIR],
+        ..FleetOptions::default()
+    };
     let fleet = Fleet::start(&options)?;
     fleet.daemon.settled().await?;
     let mut own = Vec::new();
@@ -16,9 +20,16 @@ pub async fn own_share() -> Result<Figure> {
     for repo in [SMALL, PAIR] {
         let operation = fleet.daemon.swap(repo).await?;
         let end = fleet.daemon.long_operation(&operation.id).await?;
-        ensure!(end.state == OperationState::Succeeded, "{:?} {:?}", end.error, end.advice);
+        ensure!(
+            end.state == OperationState::Succeeded,
+            "{:?} {:?}",
+            end.error,
+            end.advice
+        );
         own.push(end.own_ms.unwrap_or(f64::NAN));
-        whole = end.ended_at.map_or(f64::NAN, |at| at.seconds_since(end.started_at) * 1000.0);
+        whole = end
+            .ended_at
+            .map_or(f64::NAN, |at| at.seconds_since(end.started_at) * 1000.0);
     }
     let worst = own.into_iter().fold(0.0, f64::max);
     Ok(Figure::new("swap_own_share", worst, "ms", "the whole swap", whole).at_most(1500.0))

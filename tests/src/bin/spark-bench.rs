@@ -10,12 +10,19 @@ use spark_e2e::fleet::{Fleet, FleetOptions, SMALL};
 fn main() -> Result<ExitCode> {
     let figures = tokio::runtime::Runtime::new()?.block_on(measure())?;
     let met = report(&figures, Path::new("target/bench/results.jsonl"))?;
-    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if met {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn measure() -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    let options = FleetOptions { models: vec![SMALL], ..FleetOptions::default() };
+    let options = FleetOptions {
+        models: vec![SMALL],
+        ..FleetOptions::default()
+    };
     let mut fleet = Fleet::start(&options)?;
     figures.push(process::start(&mut fleet)?);
     figures.extend(process::polls(&fleet).await?);

@@ -130,7 +130,7 @@ fn thermal() {
             node.temperatures = vec![Temperature {
                 sensor: "acpitz".to_owned(),
                 temperature_c: celsius,
-            }]
+            }];
         })
     };
     let steps = [
@@ -151,7 +151,7 @@ fn thermal() {
         node.gpu = Some(Gpu {
             throttle: vec!["hw_thermal_slowdown".to_owned()],
             ..Gpu::default()
-        })
+        });
     });
     check(AlertKind::Thermal, [(slowed, CRITICAL), (healthy(), None)]);
 }

@@ -38,13 +38,13 @@ fn app(pid: u32, memory_bytes: Option<u64>, cgroup: Cgroup) -> GpuApp {
     }
 }
 
-fn memory(total: u64, available: u64, free: u64) -> Option<Memory> {
-    Some(Memory {
+fn memory(total: u64, available: u64, free: u64) -> Memory {
+    Memory {
         total: total * GIB,
         available: available * GIB,
         free: free * GIB,
         swap: None,
-    })
+    }
 }
 
 fn link(state: LinkState, cause: Option<LinkCause>) -> Link {
@@ -62,7 +62,7 @@ fn the_parts_of_memory_add_up() {
         let mut one = tracked();
         let apps = apps.map(|gib| vec![app(1, Some(gib * GIB), Cgroup::Unknown)]);
         let reading = Reading {
-            memory: memory(120, 40, 10),
+            memory: Some(memory(120, 40, 10)),
             apps,
             ..Reading::default()
         };
@@ -87,7 +87,7 @@ fn a_gpu_sum_with_an_unknown_part_is_unknown() {
         app(2, None, Cgroup::Unknown),
     ];
     let reading = Reading {
-        memory: memory(120, 40, 10),
+        memory: Some(memory(120, 40, 10)),
         apps: Some(apps),
         ..Reading::default()
     };
@@ -146,7 +146,7 @@ fn what_was_not_read_keeps_its_last_value_and_a_warning_says_so() {
     let apps = Some(vec![app(1, Some(10 * GIB), Cgroup::Unknown)]);
     let first = Reading {
         gpu: Some(gpu.clone()),
-        memory: memory(120, 40, 10),
+        memory: Some(memory(120, 40, 10)),
         apps,
         load1: Some(1.0),
         ..Reading::default()
@@ -157,7 +157,7 @@ fn what_was_not_read_keeps_its_last_value_and_a_warning_says_so() {
         problem: Problem::TooSlow,
     };
     let second = Reading {
-        memory: memory(120, 30, 10),
+        memory: Some(memory(120, 30, 10)),
         ..Reading::default()
     };
     one.observe(second, &[warning], 1.0, at(5));
@@ -236,7 +236,7 @@ fn a_broken_link_keeps_the_values_and_makes_one_gap() {
     one.observe(
         Reading {
             load1: Some(2.0),
-            memory: memory(120, 40, 10),
+            memory: Some(memory(120, 40, 10)),
             ..Reading::default()
         },
         &[],
