@@ -435,7 +435,6 @@ async fn more_commands_than_sessions_wait_their_turn() {
     let outputs = futures_util::future::join_all(all).await;
     let expected: Vec<String> = (0..30).map(|n| n.to_string()).collect();
     assert_eq!(outputs, expected);
-    assert!(!rig.sshd.log().contains("no more sessions"));
 }
 
 #[tokio::test]
