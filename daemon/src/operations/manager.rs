@@ -171,12 +171,18 @@ impl Manager {
             actor,
             reply,
         } = admission;
+        let nodes = match (&planned.plan, &planned.view) {
+            (Some(plan), _) => plan.nodes.clone(),
+            (None, Some(view)) => view.nodes.clone(),
+            (None, None) => Vec::new(),
+        };
+        // Whatever else stands in the way while another operation is at work there, that comes first.
+        if let Some(holder) = self.holder(&nodes) {
+            return answer(reply, Err(busy(&holder.operation)));
+        }
         let Some(plan) = planned.plan else {
             return answer(reply, Err(refusal(&planned.blockers)));
         };
-        if let Some(holder) = self.holder(&plan.nodes) {
-            return answer(reply, Err(busy(&holder.operation)));
-        }
         let result = self.begin(plan, id, actor).await;
         answer(reply, result.map(|o| Started::Operation(Box::new(o))));
     }
