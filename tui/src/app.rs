@@ -6,6 +6,7 @@ use crossterm::event::{Event as Input, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::{Position, Rect};
 use spark_ipc::client::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -129,7 +130,9 @@ impl<B: Backend> App<B> {
 
     /// Forgets what the screen shows, so that the next frame draws everything.
     fn forget(&mut self) -> Result<(), B::Error> {
-        self.terminal.clear()?;
+        // `Terminal::clear` would ask the terminal for its cursor, and our reader would eat the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))?;
         self.draw()
     }
 }

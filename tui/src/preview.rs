@@ -69,17 +69,20 @@ fn plan_lines(plan: &PlanView, units: &[Unit]) -> Vec<Line> {
     lines
 }
 
-/// `memory spark1: 20.1 GiB free + 80 GiB freed, needs 95 GiB of 121.6 GiB`.
+/// `memory spark1: 20.1 GiB free now, 100 GiB once stopped; needs 95 GiB of 122 GiB (measured)`.
+///
+/// Where it is not known what is given back, nothing is said about afterwards.
 fn memory(forecast: &MemoryForecast) -> Line {
     let after = forecast
         .available_bytes
-        .map(|a| a.saturating_add(forecast.freed_bytes.unwrap_or(0)));
+        .zip(forecast.freed_bytes)
+        .map(|(available, freed)| available.saturating_add(freed));
     let short = matches!((after, forecast.need_bytes), (Some(a), Some(n)) if a < n);
     let text = format!(
-        "{}: {} free now, {} once stopped; needs {} of {} ({})",
+        "{}: {} free now{}; needs {} of {} ({})",
         forecast.node,
         or_unknown(forecast.available_bytes, bytes),
-        or_unknown(after, bytes),
+        after.map_or(String::new(), |a| format!(", {} once stopped", bytes(a))),
         or_unknown(forecast.need_bytes, bytes),
         or_unknown(forecast.total_bytes, bytes),
         forecast.need_source,
@@ -95,4 +98,33 @@ pub fn joined(nodes: &[NodeId]) -> String {
     }
     let names: Vec<&str> = nodes.iter().map(NodeId::as_str).collect();
     names.join("+")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn last(change: impl FnOnce(&mut MemoryForecast)) -> Line {
+        let mut preflight = fixture::preflight();
+        change(&mut preflight.memory[0]);
+        lines(&preflight, &[], false).pop().unwrap()
+    }
+
+    #[test]
+    fn what_is_given_back_is_told_only_when_it_is_known() {
+        let known = "memory   spark1: 18.0 GiB free now, 114 GiB once stopped; needs 12.0 GiB of 122 GiB (measured)";
+        assert_eq!(last(|_| {}).text(), known);
+        let unknown = "memory   spark1: 18.0 GiB free now; needs 12.0 GiB of 122 GiB (measured)";
+        assert_eq!(last(|m| m.freed_bytes = None).text(), unknown);
+    }
+
+    #[test]
+    fn a_shortage_is_marked() {
+        assert_eq!(
+            last(|m| m.need_bytes = Some(120 << 30)).0[1].tone,
+            Tone::Bad
+        );
+        assert_eq!(last(|_| {}).0[1].tone, Tone::Plain);
+    }
 }

@@ -25,6 +25,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 use crate::paint::ascii;
 use crate::state::link::Phase;
 use crate::state::{Overlay, Pane, State};
+use layout::Contents;
 pub use theme::Theme;
 
 /// Draws `state`.
@@ -36,10 +37,7 @@ pub fn view(state: &State, theme: Theme, frame: &mut Frame<'_>) {
 }
 
 fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let counts = state.world.as_ref().map(|w| &w.snapshot.status);
-    let nodes = counts.map_or(0, |s| s.nodes.len());
-    let alerts = counts.map_or(0, |s| s.alerts.len());
-    let Some(areas) = layout::areas(area, state.focus, state.zoom, nodes, alerts) else {
+    let Some(areas) = layout::areas(area, state.focus, state.zoom, contents(state)) else {
         return screens::too_small(area, theme, buffer);
     };
     header::draw(state, theme, areas.header, buffer);
@@ -62,6 +60,18 @@ fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     footer::draw(state, theme, areas.footer, buffer);
     footer::toast(state, theme, areas.body, buffer);
+}
+
+fn contents(state: &State) -> Contents {
+    let Some(world) = &state.world else {
+        return Contents::default();
+    };
+    Contents {
+        nodes: world.snapshot.status.nodes.len(),
+        models: world.snapshot.models.models.len(),
+        alerts: world.snapshot.status.alerts.len(),
+        operation: state.operation.operation.is_some(),
+    }
 }
 
 fn draw_pane(state: &State, theme: Theme, pane: Pane, area: Rect, buffer: &mut Buffer) {

@@ -18,14 +18,18 @@ pub(super) struct Areas {
     pub(super) panes: Vec<(Pane, Rect)>,
 }
 
-/// The areas of `screen`, or `None` when it is too small; `nodes` and `alerts` are counts.
-pub(super) fn areas(
-    screen: Rect,
-    focus: Pane,
-    zoom: bool,
-    nodes: usize,
-    alerts: usize,
-) -> Option<Areas> {
+/// How much there is to show.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Contents {
+    pub(super) nodes: usize,
+    pub(super) models: usize,
+    pub(super) alerts: usize,
+    /// Whether there is an operation: without one its pane is kept small.
+    pub(super) operation: bool,
+}
+
+/// The areas of `screen`, or `None` when it is too small.
+pub(super) fn areas(screen: Rect, focus: Pane, zoom: bool, contents: Contents) -> Option<Areas> {
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
         return None;
     }
@@ -36,12 +40,11 @@ pub(super) fn areas(
         Constraint::Length(1),
     ];
     let [header, body, footer] = Layout::vertical(rows).areas(screen);
-    let nodes = u16::try_from(nodes.clamp(1, 8)).unwrap_or(1);
-    let alerts = u16::try_from(alerts.min(4)).unwrap_or(0);
+    let nodes = u16::try_from(contents.nodes.clamp(1, 8)).unwrap_or(1);
     let panes = if zoom || screen.width < 60 || screen.height < 20 {
         vec![(focus, body)]
     } else if screen.width >= 100 && screen.height >= 28 {
-        side_by_side(body, focus, nodes, alerts)
+        side_by_side(body, focus, nodes, contents)
     } else {
         stacked(body, focus, nodes)
     };
@@ -54,14 +57,17 @@ pub(super) fn areas(
 }
 
 /// Nodes and models beside each other, the operation below, the alerts at the bottom.
-fn side_by_side(body: Rect, focus: Pane, nodes: u16, alerts: u16) -> Vec<(Pane, Rect)> {
+fn side_by_side(body: Rect, focus: Pane, nodes: u16, contents: Contents) -> Vec<(Pane, Rect)> {
+    let alerts = u16::try_from(contents.alerts.min(4)).unwrap_or(0);
+    let models = u16::try_from(contents.models.min(100)).unwrap_or(100);
     let alert_rows = match (alerts, focus) {
         (0, Pane::Alerts) => 3,
         (0, _) => 0,
         (some, _) => some + 2,
     };
-    let wanted = (nodes * 6 + 2).max(12);
-    let top_rows = wanted.min((body.height - alert_rows) * 11 / 20);
+    let wanted = (nodes * 6 + 2).max(models + 2).max(12);
+    let twentieths = if contents.operation { 11 } else { 15 };
+    let top_rows = wanted.min((body.height - alert_rows) * twentieths / 20);
     let rows = [
         Constraint::Length(top_rows),
         Constraint::Min(0),
@@ -109,10 +115,19 @@ fn stacked(body: Rect, focus: Pane, nodes: u16) -> Vec<(Pane, Rect)> {
 mod tests {
     use super::*;
 
+    fn contents(alerts: usize) -> Contents {
+        Contents {
+            nodes: 2,
+            models: 13,
+            alerts,
+            operation: true,
+        }
+    }
+
     #[test]
     fn panes_go_in_the_agreed_order() {
         let shown = |w, h, focus| {
-            let areas = areas(Rect::new(0, 0, w, h), focus, false, 2, 1)?;
+            let areas = areas(Rect::new(0, 0, w, h), focus, false, contents(1))?;
             Some(areas.panes.iter().map(|p| p.0).collect::<Vec<_>>())
         };
         let (n, m, o, a) = (Pane::Nodes, Pane::Models, Pane::Operation, Pane::Alerts);
@@ -135,7 +150,7 @@ mod tests {
             (200, 60),
         ] {
             for focus in Pane::ALL {
-                let areas = areas(Rect::new(0, 0, w, h), focus, false, 2, 3).unwrap();
+                let areas = areas(Rect::new(0, 0, w, h), focus, false, contents(3)).unwrap();
                 let covered: u32 = areas.panes.iter().map(|(_, r)| r.area()).sum();
                 assert_eq!(covered, areas.body.area(), "{w}x{h} {focus:?}");
                 assert!(areas.panes.iter().any(|(p, _)| *p == focus));

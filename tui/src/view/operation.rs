@@ -118,7 +118,7 @@ fn log(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let from = end.saturating_sub(rows);
     let lines = followed.log.iter().skip(from).take(end - from);
     let mut lines: Vec<Line> = lines
-        .map(|l| log_line(l, usize::from(area.width)))
+        .map(|l| log_line(l, usize::from(area.width), state.zoom))
         .collect();
     if paused {
         let text = format!("paused, {} new below: G follows again", followed.unseen);
@@ -127,12 +127,63 @@ fn log(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     theme.lines(lines, area, buffer);
 }
 
-fn log_line(line: &LogLine, width: usize) -> Line {
+/// A line of the log; unless `in_full`, without what every line of vLLM begins with: its process, and of
+/// mere information also the level, the time and the place in the source.
+fn log_line(line: &LogLine, width: usize, in_full: bool) -> Line {
     let place = match (&line.node, line.rank) {
         (Some(node), Some(rank)) => format!("{node}/{rank} "),
         (Some(node), None) => format!("{node} "),
         _ => String::new(),
     };
-    let text = cut(&line.text, width.saturating_sub(place.len()));
+    let text = if in_full {
+        &line.text
+    } else {
+        brief(&line.text)
+    };
+    let text = cut(text, width.saturating_sub(place.len()));
     Line::of(Tone::Dim, place).add(Tone::Plain, text)
+}
+
+/// `(EngineCore_DP0 pid=230) INFO 11-23 20:08:35 [core.py:96] text` without all that is before the text.
+fn brief(text: &str) -> &str {
+    let process = text
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(") "))
+        .filter(|(process, _)| process.contains("pid="));
+    let text = process.map_or(text, |(_, rest)| rest);
+    let told = text
+        .strip_prefix("INFO ")
+        .and_then(|rest| rest.split_once(" ["))
+        .and_then(|(_, rest)| rest.split_once("] "));
+    told.map_or(text, |(_, rest)| rest).trim_start()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::brief;
+
+    #[test]
+    fn what_every_line_begins_with_is_left_out() {
+        for (line, told) in [
+            (
+                "(EngineCore_DP0 pid=230) INFO 11-23 20:08:35 [core.py:96] Initializing",
+                "Initializing",
+            ),
+            (
+                "(APIServer pid=1) INFO:     Started server process [1]",
+                "INFO:     Started server process [1]",
+            ),
+            (
+                "(Worker_TP1 pid=9) ERROR 11-23 20:08:35 [a.py:1] bad",
+                "ERROR 11-23 20:08:35 [a.py:1] bad",
+            ),
+            (
+                "Loading shards: 50% (1/2) [00:01]",
+                "Loading shards: 50% (1/2) [00:01]",
+            ),
+            ("(no process) text", "(no process) text"),
+        ] {
+            assert_eq!(brief(line), told);
+        }
+    }
 }
