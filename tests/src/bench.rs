@@ -3,6 +3,7 @@
 pub mod latency;
 pub mod process;
 pub mod swap;
+pub mod terminal;
 
 use std::fs::{File, create_dir_all};
 use std::io::Write;

@@ -97,7 +97,8 @@ impl Daemon {
         self.env.retain(|(n, _)| n != name);
     }
 
-    fn command(&self, verb: &str) -> Result<Command> {
+    /// `spark-controld VERB` in the daemon's environment, not started yet.
+    pub fn command(&self, verb: &str) -> Result<Command> {
         let mut command = Command::new(program("spark-controld")?);
         command
             .arg(verb)

@@ -32,6 +32,10 @@ pub struct FleetOptions {
     /// Variables of the daemon.
     pub settings: Vec<(&'static str, String)>,
     pub login_shell: &'static str,
+    /// Done on every node, by its number from 0, before the daemon first sees it.
+    pub prepare: fn(usize, &Spark) -> Result<()>,
+    /// Whether the nodes keep a record of what the daemon has them run: see [`Spark::recorded`].
+    pub record: bool,
 }
 
 impl Default for FleetOptions {
@@ -42,9 +46,46 @@ impl Default for FleetOptions {
             models: vec![SMALL, SOLO, PAIR],
             settings: Vec::new(),
             login_shell: "/bin/bash",
+            prepare: |_, _| Ok(()),
+            record: false,
         }
     }
 }
+
+/// What a node keeps a record of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// The strings that came with SSH's `exec` requests.
+    Execs,
+    /// Every word that `docker` was called with, behind the number of words of its call.
+    DockerWords,
+}
+
+impl Record {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Execs => "execs",
+            Self::DockerWords => "docker",
+        }
+    }
+}
+
+/// What sshd runs in place of each command of a node that keeps a record. As long as there is a file
+/// `babble`, the node says that and runs nothing.
+const RECORDER: &str = r#"#!/bin/sh
+record=$SPARK_SIM_NODE/record
+printf '%s\0' "$SSH_ORIGINAL_COMMAND" >>"$record/execs"
+[ ! -e "$record/babble" ] || exec cat "$record/babble"
+PATH=$record/bin:$PATH
+export PATH
+exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+"#;
+
+/// The `docker` of such a node.
+const DOCKER_RECORDER: &str = r#"#!/bin/sh
+printf '%s\0' "$#" "$@" >>"$SPARK_SIM_NODE/record/docker"
+exec "$SPARK_SIM_NODE/bin/docker" "$@"
+"#;
 
 /// One simulated Spark. Dropping it ends everything that ran on it.
 #[derive(Debug)]
@@ -74,6 +115,9 @@ impl Fleet {
         let sparks = (0..options.nodes)
             .map(|n| Spark::start(n, base, options, &simulator, folder.path()))
             .collect::<Result<Vec<_>>>()?;
+        for (n, spark) in sparks.iter().enumerate() {
+            (options.prepare)(n, spark)?;
+        }
         let daemon = Daemon::prepare(folder.path(), base, &options.settings)?;
         let mut fleet = Self {
             daemon,
@@ -165,8 +209,12 @@ impl Spark {
             address: Some(address),
             login_shell: options.login_shell,
             env: spark_sim::node::sshd_environment(&node),
+            force_command: options.record.then(|| dir.join("record/session")),
             ..SshdOptions::default()
         })?;
+        if options.record {
+            install_recorder(&dir.join("record"), &user)?;
+        }
         Ok(Self {
             sshd,
             dir,
@@ -199,6 +247,39 @@ impl Spark {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// The node as the simulator's library sees it.
+    pub fn node(&self) -> Result<Node> {
+        Ok(Node::open(&self.dir)?)
+    }
+
+    /// What the node has recorded since it started.
+    pub fn recorded(&self, what: Record) -> Result<Vec<String>> {
+        let bytes = match std::fs::read(self.dir.join("record").join(what.file())) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        let text = String::from_utf8(bytes)?;
+        Ok(text.split_terminator('\0').map(str::to_owned).collect())
+    }
+
+    /// Has a node that keeps a record answer every command with these bytes; with what was asked again
+    /// on `None`.
+    pub fn babble(&self, bytes: Option<&[u8]>) -> Result<()> {
+        let path = self.dir.join("record/babble");
+        match bytes {
+            Some(bytes) => std::fs::write(path, bytes)?,
+            None => std::fs::remove_file(path)?,
+        }
+        Ok(())
+    }
+
+    /// Replaces a tool of the node by a script.
+    pub fn replace_tool(&self, name: &str, script: &str) -> Result<()> {
+        let path = self.dir.join("bin").join(name);
+        drop(std::fs::remove_file(&path));
+        write_program(&path, script)
+    }
+
     /// Names of the containers that run.
     pub fn running(&self) -> Result<Vec<String>> {
         let names = self.run("docker ps --format '{{.Names}}'")?;
@@ -226,6 +307,19 @@ impl Drop for Spark {
         drop(self.keeper.kill());
         drop(self.keeper.wait());
     }
+}
+
+fn install_recorder(folder: &Path, user: &str) -> Result<()> {
+    std::fs::create_dir_all(folder.join("bin"))?;
+    write_program(&folder.join("session"), RECORDER)?;
+    write_program(&folder.join("bin/docker"), DOCKER_RECORDER)?;
+    give_to(folder, user)
+}
+
+fn write_program(path: &Path, script: &str) -> Result<()> {
+    std::fs::write(path, script)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755))?;
+    Ok(())
 }
 
 /// A random `127.b.c.0` whose neighbours nobody else is likely to use.

@@ -30,6 +30,8 @@ pub struct SshdOptions {
     pub env: Vec<(String, String)>,
     /// Sessions on one connection; OpenSSH's default is 10.
     pub max_sessions: u16,
+    /// A program that runs in place of every command, which it finds in `SSH_ORIGINAL_COMMAND`.
+    pub force_command: Option<PathBuf>,
 }
 
 impl Default for SshdOptions {
@@ -40,6 +42,7 @@ impl Default for SshdOptions {
             host_key_types: vec!["ed25519"],
             env: Vec::new(),
             max_sessions: 10,
+            force_command: None,
         }
     }
 }
@@ -284,6 +287,9 @@ fn write_config(folder: &Path, listen: SocketAddr, options: &SshdOptions) -> Res
     for kind in &options.host_key_types {
         let path = host_key_path(folder, kind);
         config.extend(["HostKey ", &path.to_string_lossy(), "\n"]);
+    }
+    if let Some(program) = &options.force_command {
+        config.extend(["ForceCommand ", &program.to_string_lossy(), "\n"]);
     }
     if !options.env.is_empty() {
         // sshd keeps only the first SetEnv line.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use spark_e2e::fleet::{Fleet, FleetOptions, PAIR, SMALL};
 use spark_ipc::model::operation::OperationState;
+use spark_ipc::model::status::{ProxyState, Snapshot};
 
 /// Swaps from one model to another with an abort after the `n`-th write; whether the abort happened.
 async fn swap_with_abort(fleet: &mut Fleet, n: u64, repo: &str) -> Result<bool> {
@@ -51,28 +52,26 @@ fn started_launches(fleet: &Fleet) -> Result<Vec<(usize, String)>> {
     Ok(all)
 }
 
-#[tokio::test]
-async fn the_daemon_may_be_killed_at_every_point() -> Result<()> {
+/// Swaps again and again to `repo`, aborted after one more write each time, until a swap comes to its end.
+async fn kill_at_every_point(nodes: usize, repo: &'static str) -> Result<()> {
     let options = FleetOptions {
+        nodes,
         speed: 200.0,
-        models: vec![SMALL, PAIR],
+        models: vec![repo],
         ..FleetOptions::default()
     };
     let mut fleet = Fleet::start(&options)?;
     fleet.daemon.settled().await?;
     let mut ends = BTreeSet::new();
     let mut n = 1;
-    loop {
-        let repo = if n % 2 == 1 { PAIR } else { SMALL };
-        if !swap_with_abort(&mut fleet, n, repo).await? {
-            break;
-        }
+    while swap_with_abort(&mut fleet, n, repo).await? {
         let snapshot = fleet
             .daemon
             .wait_for("no operation under way", |s| {
-                !s.status.nodes.is_empty()
+                let nodes = &s.status.nodes;
+                !nodes.is_empty()
+                    && nodes.iter().all(|n| n.observed_at.is_some())
                     && s.status.operations.iter().all(|o| o.state.is_final())
-                    && s.status.nodes.iter().all(|n| n.observed_at.is_some())
             })
             .await?;
         let launches = started_launches(&fleet)?;
@@ -90,8 +89,18 @@ async fn the_daemon_may_be_killed_at_every_point() -> Result<()> {
         if let Some(operation) = snapshot.status.operations.first() {
             ends.insert(format!("{:?}", operation.state));
             if operation.state == OperationState::Succeeded {
-                let (model, _) = fleet.daemon.ask("Reply with the single word OK.").await?;
-                assert!(!model.is_empty());
+                let serving = |s: &Snapshot| s.status.proxy.state == ProxyState::Serving;
+                fleet
+                    .daemon
+                    .wait_for("the model to be served again", serving)
+                    .await?;
+                fleet.daemon.ask("Reply with the single word OK.").await?;
+            } else {
+                assert!(
+                    launches.is_empty(),
+                    "after write {n}: {:?} left {launches:?}",
+                    operation.state
+                );
             }
         }
         n += 1;
@@ -100,4 +109,14 @@ async fn the_daemon_may_be_killed_at_every_point() -> Result<()> {
     assert!(n > 12, "only {n} writes were seen");
     assert!(ends.contains("Succeeded"), "{ends:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn the_daemon_may_be_killed_at_every_point_of_a_swap_on_one_node() -> Result<()> {
+    kill_at_every_point(1, SMALL).await
+}
+
+#[tokio::test]
+async fn the_daemon_may_be_killed_at_every_point_of_a_swap_over_two_nodes() -> Result<()> {
+    kill_at_every_point(2, PAIR).await
 }

@@ -15,7 +15,7 @@ pub(super) fn open(data: &Path, index: usize, speed: f64) -> anyhow::Result<Node
     let name = format!("spark{}", index + 1);
     let dir = data.join(&name);
     if !dir.join("node.json").exists() {
-        let node = Node::create(&dir, config(&name, speed))?;
+        let node = Node::create(&dir, config(data, index, &name, speed))?;
         cache::put_demo(&node, index)?;
         return Ok(node);
     }
@@ -30,19 +30,38 @@ pub(super) fn open(data: &Path, index: usize, speed: f64) -> anyhow::Result<Node
     Ok(Node::open(&dir)?)
 }
 
-fn config(name: &str, speed: f64) -> NodeConfig {
+fn config(data: &Path, index: usize, name: &str, speed: f64) -> NodeConfig {
     let address = free_address(SSH_PORT);
-    let [_, b, c, d] = address.octets();
-    // Beside the node's own address, in a subnet for each twin.
-    let fabric = [1, 2].map(|twin| Ipv4Addr::new(127, twin, b ^ c, d));
     NodeConfig {
         name: name.to_owned(),
         hostname: format!("{name}-demo"),
         address,
         ssh_port: SSH_PORT,
-        fabric: fabric.to_vec(),
+        fabric: fabric(data, index, address),
         speed,
         seed: u64::from(address.to_bits()),
         ..NodeConfig::default()
     }
+}
+
+/// The fabric addresses of node `index`: both twins of a cable have a subnet of their own, and all nodes
+/// share the two. The first node chooses them.
+fn fabric(data: &Path, index: usize, address: Ipv4Addr) -> Vec<Ipv4Addr> {
+    let first = Node::open(&data.join("spark1")).ok();
+    let chosen = first
+        .map(|node| node.config().fabric.clone())
+        .unwrap_or_default();
+    let [_, b, c, _] = address.octets();
+    let subnets: Vec<[u8; 2]> = match chosen.as_slice() {
+        [] => vec![[1, b ^ c], [2, b ^ c]],
+        chosen => chosen
+            .iter()
+            .map(|a| [a.octets()[1], a.octets()[2]])
+            .collect(),
+    };
+    let last = u8::try_from(index + 10).unwrap_or(u8::MAX);
+    subnets
+        .into_iter()
+        .map(|[b, c]| Ipv4Addr::new(127, b, c, last))
+        .collect()
 }

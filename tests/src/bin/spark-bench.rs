@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use spark_e2e::bench::{Figure, latency, process, report, swap};
+use spark_e2e::bench::{Figure, latency, process, report, swap, terminal};
 use spark_e2e::fleet::{Fleet, FleetOptions, SMALL};
 
 fn main() -> Result<ExitCode> {
@@ -27,6 +27,7 @@ async fn measure() -> Result<Vec<Figure>> {
     figures.push(process::start(&mut fleet)?);
     figures.extend(process::polls(&fleet).await?);
     figures.push(latency::status(&fleet).await?);
+    figures.push(terminal::key_to_repaint(&fleet).await?);
     drop(fleet);
     figures.extend(process::memory().await?);
     figures.push(swap::own_share().await?);
