@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::config::{Config, Paths, Vars};
 use crate::engine::Engines;
 use crate::gate::Gate;
-use crate::journal::Journal;
+use crate::journal::{Journal, Launch};
 use crate::models::{self, Models};
 use crate::operations::{self, Operations};
 use crate::proxy::Traffic;
@@ -77,14 +77,8 @@ async fn build(
 ) -> Result<AppState, anyhow::Error> {
     let settings = Store::new(config.settings.clone());
     let catalog = Arc::new(load_catalog(&config.paths));
-    for error in catalog.errors() {
-        tracing::warn!(?error, "a recipe cannot be used");
-    }
-    let launches = journal.launches().await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the launches cannot be read from the journal");
-        Vec::new()
-    });
-    let launches = watch::Sender::new(Arc::new(launches));
+    tell_errors(&catalog);
+    let launches = watch::Sender::new(known_launches(&journal).await);
     let gate = Gate::default();
     let engine = Engines::new().context("cannot make the HTTP client")?;
     let traffic = Traffic::start(&gate, tasks);
@@ -158,6 +152,20 @@ async fn build(
         models: Arc::new(handles::DetailHandle(details)),
         hosts: Hosts::of_this_machine(Arc::new(move || allowed.get())),
     })
+}
+
+fn tell_errors(catalog: &Catalog) {
+    for error in catalog.errors() {
+        tracing::warn!(?error, "a recipe cannot be used");
+    }
+}
+
+async fn known_launches(journal: &Journal) -> Arc<Vec<Launch>> {
+    let launches = journal.launches().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the launches cannot be read from the journal");
+        Vec::new()
+    });
+    Arc::new(launches)
 }
 
 fn version(config: &Config, instance: String) -> VersionInfo {

@@ -11,8 +11,7 @@ use crate::{ssh, telemetry, web};
 
 /// The Spark Control daemon.
 ///
-/// It is set up by environment variables: SPARK1_HOST and SPARK1_USER (and SPARK2_… for a pair), DATA_DIR,
-/// BIND_ADDR, BIND_PORT, SPARK_CONTROL_SOCKET; docs/configuration.md lists all of them.
+/// It is set up by environment variables; docs/configuration.md lists all of them.
 #[derive(Debug, Parser)]
 #[command(name = "spark-controld", version, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -51,7 +50,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// 78 is EX_CONFIG of sysexits: systemd is told not to restart on it.
+    /// 78 is `EX_CONFIG` of sysexits: systemd is told not to restart on it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::BadEnvironment(_) => 78,

@@ -191,22 +191,34 @@ impl Disks {
     }
 
     /// Takes a finished listing; whether it is new.
-    fn take(&mut self, id: NodeId, found: Option<Vec<DiskModel>>) -> bool {
+    fn take(&mut self, id: NodeId, found: Option<Listing>) -> bool {
         self.under_way.remove(&id);
-        let Some(models) = found else { return false };
+        let Some(Listing { models, whole }) = found else {
+            return false;
+        };
+        if !whole && self.lists.contains_key(&id) {
+            return false;
+        }
         self.observed_at = Some(clock::now());
         self.lists.insert(id, Arc::new(models));
         true
     }
 }
 
+/// What a node said about its disk.
+struct Listing {
+    models: Vec<DiskModel>,
+    /// A list that was cut shows what it can, but never in the place of an earlier one.
+    whole: bool,
+}
+
 /// The models on a node's disk; `None` when it did not say.
-async fn list(nodes: Nodes, id: NodeId) -> (NodeId, Option<Vec<DiskModel>>) {
+async fn list(nodes: Nodes, id: NodeId) -> (NodeId, Option<Listing>) {
     let found = list_one(&nodes, &id).await;
     (id, found)
 }
 
-async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Vec<DiskModel>> {
+async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Listing> {
     let link = nodes.link(id)?;
     let limits = Limits {
         max_stdout: MAX_LISTING,
@@ -220,7 +232,8 @@ async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Vec<DiskModel>> {
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a model cannot be read");
             }
-            Some(models)
+            let whole = inventory::is_whole(&stdout);
+            Some(Listing { models, whole })
         }
         other => {
             tracing::warn!(node = %id, outcome = ?other, "the models on the disk cannot be listed");

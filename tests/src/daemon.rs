@@ -227,16 +227,14 @@ impl Daemon {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(result) => result,
-            Err(_) => {
-                let status = self.client().get::<serde_json::Value>("/api/status").await;
-                bail!(
-                    "{what} did not come about within {PATIENCE:?}; status {status:#?}; log:\n{}",
-                    self.log()
-                )
-            }
+        if let Ok(result) = tokio::time::timeout(PATIENCE, waiting).await {
+            return result;
         }
+        let status = self.client().get::<serde_json::Value>("/api/status").await;
+        bail!(
+            "{what} did not come about within {PATIENCE:?}; status {status:#?}; log:\n{}",
+            self.log()
+        )
     }
 
     /// Waits until all nodes were seen and their disks listed.
@@ -322,6 +320,15 @@ impl Daemon {
         self.ended_operation(&operation.id).await
     }
 
+    /// As [`Daemon::swapped`], after the nodes were seen, and it must succeed.
+    pub async fn swapped_when_settled(&self, repo: &str) -> Result<Operation> {
+        self.settled().await?;
+        let end = self.swapped(repo).await?;
+        let done = end.state == spark_ipc::model::operation::OperationState::Succeeded;
+        ensure!(done, "{:?} {:?}", end.error, end.advice);
+        Ok(end)
+    }
+
     /// Asks the running model through the data plane, streamed; gives the model's name and its text.
     pub async fn ask(&self, question: &str) -> Result<(String, String)> {
         let body = serde_json::json!({
@@ -339,7 +346,10 @@ impl Daemon {
                 continue;
             }
             let chunk: serde_json::Value = serde_json::from_str(&event.data)?;
-            model = chunk["model"].as_str().unwrap_or_default().to_owned();
+            chunk["model"]
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut model);
             let delta = &chunk["choices"][0]["delta"];
             for field in ["content", "reasoning", "reasoning_content"] {
                 text.push_str(delta[field].as_str().unwrap_or_default());

@@ -1,7 +1,13 @@
 //! Harnesses for the end-to-end tests: each starts something real and ends it when dropped.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "a harness tells what went wrong where the test runner shows it"
+)]
+
 pub mod bench;
 pub mod daemon;
 pub mod fleet;
 pub mod programs;
 pub mod sshd;
+pub mod wire;

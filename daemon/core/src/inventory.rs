@@ -8,7 +8,7 @@ mod disk;
 mod merge;
 mod traits;
 
-pub use disk::{DiskModel, DiskState, command, read};
+pub use disk::{DiskModel, DiskState, command, is_whole, read};
 pub use merge::{MergeInput, NodeList, merge};
 pub(crate) use traits::field as traits_field;
 pub use traits::{Traits, traits_of};

@@ -70,7 +70,7 @@ fn read_one(vars: &Vars, n: u32, faults: &mut Vec<FieldError>) -> Option<NodeCon
         );
     }
     let name = name.to_owned();
-    (faults.len() == before).then(|| NodeConfig {
+    (faults.len() == before).then_some(NodeConfig {
         id,
         name,
         host,

@@ -202,7 +202,7 @@ fn free_name(path: &Path) -> PathBuf {
         name.push(format!(".broken-{n}"));
         PathBuf::from(name)
     };
-    (1..)
+    (1..10_000)
         .map(named)
         .find(|p| !p.exists())
         .unwrap_or_else(|| named(0))

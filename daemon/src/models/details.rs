@@ -38,7 +38,7 @@ impl Details {
             .values()
             .flat_map(|l| l.iter())
             .find(|m| m.repo == *repo);
-        let launches = self.launches.borrow();
+        let launches = Arc::clone(&self.launches.borrow());
         let of_it = launches.iter().filter(|l| l.repo == *repo);
         Ok(ModelDetail {
             model,

@@ -145,7 +145,7 @@ async fn facts(ctx: &Context, id: &NodeId, images: &[ImageRef], tried: bool) -> 
 }
 
 fn busy(ctx: &Context, id: &OperationId) -> Vec<Busy> {
-    let operations = ctx.view.operations.borrow();
+    let operations = Arc::clone(&ctx.view.operations.borrow());
     let running = operations
         .iter()
         .filter(|o| o.state == OperationState::Running && o.id != *id);

@@ -1,6 +1,6 @@
 //! The logs of units: what `docker logs` says on every rank.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -113,8 +113,8 @@ impl Logs {
     fn find(&self, id: &UnitId) -> Result<Unit, ApiError> {
         let units = self.units.list.borrow();
         units.iter().find(|u| u.id == *id).cloned().ok_or_else(|| {
-            let known: BTreeMap<_, _> = units.iter().map(|u| (u.id.as_str(), ())).collect();
-            let known: Vec<&str> = known.into_keys().collect();
+            let known: BTreeSet<&str> = units.iter().map(|u| u.id.as_str()).collect();
+            let known: Vec<&str> = known.into_iter().collect();
             let hint = if known.is_empty() {
                 "nothing runs".to_owned()
             } else {

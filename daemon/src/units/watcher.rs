@@ -136,16 +136,13 @@ impl Watcher {
             .collect();
         let answers = join_all(asked.iter().map(|n| inspect(&self.around.nodes, &n.id))).await;
         for (node, answer) in asked.iter().zip(answers) {
-            match answer {
-                Some(containers) => {
-                    self.seen.insert(node.id.clone(), shown(node));
-                    self.containers.insert(node.id.clone(), containers);
-                }
+            if let Some(containers) = answer {
+                self.seen.insert(node.id.clone(), shown(node));
+                self.containers.insert(node.id.clone(), containers);
+            } else {
                 // Nothing is known of it now; what ran there is shown as unknown.
-                None => {
-                    self.seen.remove(&node.id);
-                    self.containers.remove(&node.id);
-                }
+                self.seen.remove(&node.id);
+                self.containers.remove(&node.id);
             }
         }
         for node in nodes

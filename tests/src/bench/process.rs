@@ -102,28 +102,25 @@ pub async fn memory() -> Result<Vec<Figure>> {
 /// Waits until `n` polls more were published; gives how many were.
 async fn seen(daemon: &Daemon, n: u32) -> Result<f64> {
     let first = daemon.status().await?;
-    let mut last: std::collections::BTreeMap<_, _> = first
+    let last: std::collections::BTreeMap<_, _> = first
         .nodes
         .iter()
         .map(|node| (node.id.clone(), node.observed_at))
         .collect();
-    let mut polls = 0u32;
-    let counted = std::sync::Mutex::new((&mut last, &mut polls));
+    let polls = std::cell::Cell::new(0u32);
+    let last = std::cell::RefCell::new(last);
     daemon
         .wait_for("polls", |s: &Snapshot| {
-            let mut guard = counted
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            let (last, polls) = &mut *guard;
             for node in &s.status.nodes {
-                if last.insert(node.id.clone(), node.observed_at) != Some(node.observed_at) {
-                    **polls += 1;
+                let before = last.borrow_mut().insert(node.id.clone(), node.observed_at);
+                if before != Some(node.observed_at) {
+                    polls.set(polls.get() + 1);
                 }
             }
-            **polls >= n
+            polls.get() >= n
         })
         .await?;
-    Ok(f64::from(polls))
+    Ok(f64::from(polls.get()))
 }
 
 /// Sessions that the servers have opened.

@@ -19,7 +19,7 @@ pub enum DiskState {
     Partial,
     /// As partial, and an unfinished file grew in the last minute.
     Downloading,
-    /// Only configuration or tokenizer files.
+    /// Only configuration, tokenizer or index files: no weights were begun.
     NoWeights,
     /// No snapshot at all.
     Empty,
@@ -98,6 +98,12 @@ struct End {
     hub: String,
     #[serde(default)]
     warnings: Vec<String>,
+}
+
+/// Whether the lister's answer came to its end. Nothing tells what a cut one left out.
+pub fn is_whole(output: &str) -> bool {
+    let last = output.lines().rev().find(|l| !l.trim().is_empty());
+    last.is_some_and(|line| serde_json::from_str::<End>(line).is_ok())
 }
 
 /// Reads the lister's answer. What cannot be read is left out and warned of.

@@ -210,7 +210,9 @@ class Model:
         elif not self.files:
             state = 'partial' if unfinished else 'empty'
         elif not weights:
-            state = 'partial' if unfinished or any(name.endswith(WEIGHTS) for name in gone) else 'no-weights'
+            # An index or a manifest alone was fetched with the configuration; a link says that weights were begun.
+            begun = unfinished or any(size < 0 and name.endswith(WEIGHTS) for name, size in self.files.items())
+            state = 'partial' if begun else 'no-weights'
         else:
             state = 'partial' if gone else 'complete'
         return {
@@ -273,11 +275,13 @@ for model in "$hub"/models--*/; do
     sort -u -k 1,1 | awk '{sum += $2} END {printf "%d", sum}')
   unfinished=$(find "$model/blobs" -name '*.incomplete' -exec stat -c %s {} + 2>/dev/null | awk '{sum += $1} END {printf "%d", sum}')
   growing=$(find "$model/blobs" -name '*.incomplete' -mmin -1 2>/dev/null | head -n 1)
-  weights=0 weight_bytes=0 missing='' count=0
+  weights=0 weight_bytes=0 missing='' count=0 begun=''
   if [ -n "$snapshot" ]; then
     set -- $(find -L "$snapshot" -type f -size +0 \( -name '*.safetensors' -o -name '*.gguf' -o -name '*.bin' -o -name '*.pt' -o -name '*.nemo' \) -exec stat -L -c %s {} + 2>/dev/null)
     weights=$#
     for size; do weight_bytes=$((weight_bytes + size)); done
+    # A link that leads nowhere says that weights were begun; an index alone does not.
+    begun=$(find "$snapshot" -type l \( -name '*.safetensors' -o -name '*.gguf' -o -name '*.bin' -o -name '*.pt' -o -name '*.nemo' \) ! -exec test -e {} \; -print 2>/dev/null | head -n 1)
     gone=$(
       find "$snapshot" -type l ! -exec test -e {} \; -print 2>/dev/null | sed "s|^$snapshot/||" |
         grep -E '\.(safetensors|gguf|bin|pt|nemo|json|model|jinja|tiktoken)$'
@@ -295,8 +299,8 @@ for model in "$hub"/models--*/; do
   fi
   if [ -n "$growing" ]; then state=downloading
   elif [ -z "$snapshot" ]; then if [ "$unfinished" -gt 0 ]; then state=partial; else state=empty; fi
+  elif [ "$weights" -eq 0 ]; then if [ "$unfinished" -gt 0 ] || [ -n "$begun" ]; then state=partial; else state=no-weights; fi
   elif [ "$count" -gt 0 ]; then state=partial
-  elif [ "$weights" -eq 0 ]; then if [ "$unfinished" -gt 0 ]; then state=partial; else state=no-weights; fi
   else state=complete
   fi
   printf '{"folder":"%s","state":"%s","commit":"%s","revisions":%d,"bytes":%d,"weight_bytes":%d,"incomplete_bytes":%d,"missing":[%s],"missing_n":%d,"warnings":["python3 is missing: some checks were left out"]}\n' \

@@ -121,6 +121,17 @@ fn shelf() -> Cache {
         .link(dangling, "model-1.safetensors", "w")
         .dangle(dangling, "model-2.safetensors");
     cache.link("models--Org--Bare", "config.json", "{}");
+    let begun = "models--Org--Begun";
+    cache
+        .link(begun, "config.json", "{}")
+        .dangle(begun, "model.safetensors");
+    // What an estimator of memory leaves: the index came with the configuration, no shard was begun.
+    let indexed = "models--Org--Indexed";
+    cache.link(indexed, "config.json", "{}").link(
+        indexed,
+        "model.safetensors.index.json",
+        r#"{"weight_map":{"a":"model-1.safetensors"}}"#,
+    );
     cache.link("models--gpt2", "model.safetensors", "weights");
     cache.put(
         "models--Org--Real/snapshots/abc/model.safetensors",
@@ -136,8 +147,14 @@ fn every_rule_of_completeness_holds_with_python_and_without() {
     let cache = shelf();
     let expected = [
         ("Org/Bare", DiskState::NoWeights, &[] as &[&str]),
+        ("Org/Begun", DiskState::Partial, &["model.safetensors"]),
         ("Org/Dangling", DiskState::Partial, &["model-2.safetensors"]),
         ("Org/Growing", DiskState::Downloading, &[]),
+        (
+            "Org/Indexed",
+            DiskState::NoWeights,
+            &["model-1.safetensors"],
+        ),
         ("Org/Real", DiskState::Complete, &[]),
         ("Org/Shards", DiskState::Partial, &["model-2.safetensors"]),
         ("Org/Whole", DiskState::Complete, &[]),
@@ -276,6 +293,7 @@ fn nonsense_is_warned_of_and_costs_itself_alone() {
     assert_eq!(model.missing, ["x"]);
     assert_eq!(warnings.len(), 2);
     assert_eq!(warnings[1], "models: the list was cut");
+    assert!(!is_whole("") && !is_whole(line) && is_whole("{\"hub\":\"/x\"}\n\n"));
 }
 
 #[test]
