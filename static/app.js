@@ -76,7 +76,10 @@ function draw() {
 
 function drawView() {
   if (!world.loaded) return;
+  const focused = document.activeElement;
   update(at('view'), /** @type {globalThis.Node[]} */ (view.render(world, argument)));
+  // What had the focus may be gone, as Cancel is when the operation has ended.
+  if (focused && focused !== document.body && !focused.isConnected) /** @type {HTMLElement} */ (at('view').querySelector('[data-home]') ?? at('title')).focus({ preventScroll: true });
   if (mounted === view) return;
   mounted = view;
   view.mounted?.(at('view'), world, argument);

@@ -120,7 +120,9 @@ export async function busy(button, label, work) {
 
 /** A line to copy, with its button. @param {string} label @param {string} text */
 export function copyRow(label, text) {
-  return h('div.copy', null, h('span.copy-label', null, label), h('code', { tabindex: 0 }, text),
+  // A line never ends between the dashes of an option and its name.
+  const whole = text.split(' ').flatMap((word, i) => [i ? ' ' : '', h('span', null, word)]);
+  return h('div.copy', null, h('span.copy-label', null, label), h('code', { tabindex: 0 }, whole),
     h('button.small', { type: 'button', 'data-act': 'copy', 'data-arg': text, 'aria-label': `Copy ${label}` }, 'Copy'));
 }
 
@@ -178,6 +180,9 @@ export function duration(seconds) {
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
+
+/** As `duration`, with tenths of a short while that is over. @param {Figure} seconds */
+export const brief = (seconds) => (known(seconds) && seconds < 9.95 ? `${Math.max(0, seconds).toFixed(1)} s` : duration(seconds));
 
 /** The browser's clock less the daemon's, milliseconds. */
 let skew = 0;

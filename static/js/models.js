@@ -126,7 +126,7 @@ function fit(model) {
   const [tone, word] = FITS[model.fit?.verdict ?? 'unknown'] ?? ['off', words(model.fit?.verdict)];
   const need = model.fit?.need_bytes_per_node;
   return [state(tone, word), known(need) && h('div.dim', { title: model.fit?.reason },
-    `${gib(need, 0)} on ${(model.fit?.nodes ?? 1) > 1 ? `each of ${model.fit?.nodes}` : 'one node'}`)];
+    `${gib(need, 0)}${(model.fit?.nodes ?? 1) > 1 ? ` on each of ${model.fit?.nodes}` : ''}`)];
 }
 
 /** @param {Model} model */

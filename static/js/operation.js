@@ -2,7 +2,7 @@
 
 import { call, Problem } from './api.js';
 import { confirmAct } from './act.js';
-import { DASH, duration, elapsed, h, known, moment, since, state, words } from './dom.js';
+import { brief, DASH, duration, elapsed, h, known, moment, since, state, words } from './dom.js';
 import { LogView } from './log.js';
 import { operationTitle, percent, took } from './unit.js';
 
@@ -95,9 +95,9 @@ function panel(operation) {
   const [tone, word] = STATES[operation.state] ?? ['off', words(operation.state)];
   const running = operation.state === 'running';
   return h('section.card.operation', { 'data-key': operation.id, 'aria-label': 'Operation' },
-    h('header', null, h('h2', null, operationTitle(operation)),
+    h('header', null, h('h2', { tabindex: -1, 'data-home': true }, operationTitle(operation)),
       h('span', { role: 'status' }, state(tone, operation.cancelling && running ? 'Cancelling' : word)),
-      h('span.dim.end', null, running ? ['for ', since(operation.started_at)] : `took ${duration(took(operation))}`)),
+      h('span.dim.end', null, running ? ['for ', since(operation.started_at)] : `took ${brief(took(operation))}`)),
     progress(operation),
     outcome(operation),
     h('ol.steps', null, (operation.steps ?? []).map((s) => step(s, running))),
@@ -117,7 +117,7 @@ function progress(operation) {
   return h('div.progress', null,
     h('progress', { max: 100, value: known(part) ? part.toFixed(1) : null, 'aria-label': 'Progress' }),
     h('div.row', null, h('span', null, stage ?? 'working'),
-      h('span.end', null, [known(part) ? `${part.toFixed(0)} %` : '', known(eta) ? `about ${duration(eta)} left` : 'time left not known'].filter(Boolean).join(', '))));
+      h('span.end', null, [known(part) ? `${part.toFixed(0)} %` : '', known(eta) ? eta >= 1 && `about ${duration(eta)} left` : 'time left not known'].filter(Boolean).join(', '))));
 }
 
 /** How it ended, and the first cause of a failure. @param {Operation} operation */
@@ -140,7 +140,7 @@ function outcome(operation) {
 function step(step, running) {
   const shown = step.state === 'pending' && !running ? 'skipped' : step.state;
   const [tone, word] = STEPS[shown] ?? ['off', words(step.state)];
-  const time = step.state === 'running' ? since(step.started_at) : step.started_at && step.ended_at ? duration(elapsed(step.started_at, step.ended_at)) : '';
+  const time = step.state === 'running' ? since(step.started_at) : step.started_at && step.ended_at ? brief(elapsed(step.started_at, step.ended_at)) : '';
   return h(`li.${shown}`, null, h('span.step-name', null, words(step.name), step.node && h('span.dim', null, ` ${step.node}`)),
     state(tone, word), h('span.dim.end', null, time),
     step.detail && h('div.step-detail', null, step.detail));
@@ -151,5 +151,5 @@ function listed(operation, shown) {
   const [tone, word] = STATES[operation.state] ?? ['off', words(operation.state)];
   return h('li', { 'data-key': operation.id }, h('a', { href: `#/operations/${operation.id}`, 'aria-current': operation.id === shown ? 'true' : null },
     h('span.op-name', null, operationTitle(operation)), state(tone, word),
-    h('span.dim', null, `${moment(operation.started_at)} · ${duration(took(operation))} · ${operation.actor ?? DASH}`)));
+    h('span.dim', null, `${moment(operation.started_at)} · ${(operation.ended_at ? brief : duration)(took(operation))} · ${operation.actor ?? DASH}`)));
 }

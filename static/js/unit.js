@@ -117,7 +117,7 @@ export function operationStrip(world) {
       state('busy', operationTitle(operation)),
       h('span', null, operation.cancelling ? 'cancelling' : operation.progress?.stage ?? runningStep(operation) ?? ''),
       known(part) && h('span', null, `${part.toFixed(0)} %`),
-      known(eta) && h('span.dim', null, `about ${duration(eta)} left`),
+      known(eta) && eta >= 1 && h('span.dim', null, `about ${duration(eta)} left`),
       h('span.dim.end', null, ['for ', since(operation.started_at)]),
       svg('svg', { class: 'strip-bar', width: '100%', height: 3, 'aria-hidden': 'true' }, known(part) && svg('rect', { width: `${part.toFixed(1)}%`, height: 3 })));
   });

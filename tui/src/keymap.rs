@@ -151,7 +151,7 @@ pub const BINDINGS: &[Binding] = &[
         Browse,
         &[code(KeyCode::Enter)],
         Action::Open,
-        "look at a swap to this model; nothing is done yet",
+        "look at a swap to this model; starts nothing",
     )
     .in_pane(Pane::Models)
     .foot("swap…"),
@@ -181,7 +181,7 @@ pub const BINDINGS: &[Binding] = &[
         Browse,
         &[key('t')],
         Action::Trust,
-        "accept the host key that this node shows (asks first)",
+        "accept this node's host key (asks first)",
     )
     .in_pane(Pane::Nodes)
     .foot("trust key…"),

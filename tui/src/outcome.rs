@@ -1,6 +1,7 @@
 //! How an operation goes and how it ended, in lines.
 
 use spark_ipc::Time;
+use spark_ipc::id::NodeId;
 use spark_ipc::model::operation::{
     Advice, Operation, OperationKind, OperationState, Step, StepState,
 };
@@ -27,7 +28,7 @@ pub fn sentence(operation: &Operation, replaced: &[String]) -> Line {
     let word = words::operation(operation.state);
     let (noun, done) = words::kind(operation.kind);
     let subject = &operation.subject;
-    let on = match operation.nodes.as_slice() {
+    let on = match places(operation).as_slice() {
         [] => String::new(),
         nodes => format!(" on {}", joined(nodes)),
     };
@@ -62,6 +63,25 @@ pub fn sentence(operation: &Operation, replaced: &[String]) -> Line {
         }
     };
     Line::of(word.tone, format!("{} ", word.glyph)).add(Tone::Strong, text)
+}
+
+/// Its nodes, head first; of a swap, those that launch: it also holds the nodes of what it stops.
+fn places(operation: &Operation) -> Vec<NodeId> {
+    let launches = |node: &NodeId| {
+        let mut steps = operation.steps.iter();
+        steps.any(|s| s.name == "launch" && s.node.as_ref() == Some(node))
+    };
+    let launching: Vec<NodeId> = operation
+        .nodes
+        .iter()
+        .filter(|n| launches(n))
+        .cloned()
+        .collect();
+    if launching.is_empty() {
+        operation.nodes.clone()
+    } else {
+        launching
+    }
 }
 
 fn was(word: &str) -> String {
@@ -115,7 +135,7 @@ pub fn step(step: &Step, now: Option<Time>) -> Line {
         } else {
             Tone::Plain
         },
-        format!("{}{}", step.name, node.unwrap_or_default()),
+        format!("{}{}", words::spaced(&step.name), node.unwrap_or_default()),
     );
     let end = step.ended_at.or(now);
     if let (Some(start), Some(end)) = (step.started_at, end) {
@@ -144,7 +164,7 @@ pub fn progress(operation: &Operation) -> String {
         .find(|s| s.state == StepState::Running);
     let stage = operation.progress.stage.clone();
     let mut text = stage
-        .or_else(|| running.map(|s| s.name.clone()))
+        .or_else(|| running.map(|s| words::spaced(&s.name)))
         .unwrap_or_else(|| words::operation(operation.state).text.to_owned());
     if operation.cancelling && !operation.state.is_final() {
         text = format!("cancelling: {text}");

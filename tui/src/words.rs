@@ -140,3 +140,8 @@ pub fn kind(kind: OperationKind) -> (&'static str, &'static str) {
         OperationKind::Stop => ("stop", "Stopped"),
     }
 }
+
+/// A name of the API as people write it: `prove_free` is `prove free`.
+pub fn spaced(name: &str) -> String {
+    name.replace('_', " ")
+}

@@ -170,7 +170,7 @@ impl Teller {
             .find(|s| s.state == StepState::Running);
         let stage = operation.progress.stage.clone();
         let stage = stage
-            .or_else(|| running.map(|s| s.name.clone()))
+            .or_else(|| running.map(|s| words::spaced(&s.name)))
             .unwrap_or_default();
         if stage.is_empty() || stage == self.stage {
             return Ok(());

@@ -134,7 +134,12 @@ fn blocked(model: &Model, preflight: &Preflight) -> Trouble {
         })
         .collect();
     let message = format!("cannot swap to {}: {}", model.repo, reasons.join("; "));
-    let trouble = Trouble::new(Exit::Failed, "blocked", message);
+    let (exit, code) = if preflight.blockers.iter().any(|b| b.code == "busy") {
+        (Exit::Busy, "busy")
+    } else {
+        (Exit::Failed, "blocked")
+    };
+    let trouble = Trouble::new(exit, code, message);
     match preflight.blockers.iter().find_map(|b| b.fix.clone()) {
         Some(fix) => trouble.hint(fix),
         None => trouble,

@@ -12,6 +12,9 @@ use crate::paint::{Line, Tone};
 use crate::state::State;
 use crate::words;
 
+/// From this width on, the log stands beside the steps.
+const WIDE: u16 = 100;
+
 pub(super) fn title(state: &State) -> String {
     let Some(operation) = &state.operation.operation else {
         return String::new();
@@ -37,27 +40,24 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         let lines = wrap(text, usize::from(area.width)).into_iter();
         return theme.lines(lines.map(|l| Line::of(Tone::Dim, l)), area, buffer);
     };
-    let facts = facts(state, operation, area);
-    let rows = u16::try_from(facts.len()).unwrap_or(u16::MAX);
-    let (left, right) = if area.width >= 100 {
+    let wide = area.width >= WIDE;
+    let (width, most) = if wide {
+        (area.width * 42 / 100, area.height)
+    } else {
+        (area.width, area.height - log_rows(state, area.height))
+    };
+    let facts = facts(state, operation, usize::from(width), usize::from(most));
+    let (left, right) = if wide {
         let columns = [
-            Constraint::Percentage(42),
+            Constraint::Length(width),
             Constraint::Length(1),
             Constraint::Min(0),
         ];
         let [left, _, right] = Layout::horizontal(columns).areas(area);
         (left, right)
     } else {
-        // The log has at least a third of the rows, once there is one.
-        let log = if state.operation.log.is_empty() {
-            0
-        } else {
-            (area.height / 3).max(1)
-        };
-        let rows = [
-            Constraint::Length(rows.min(area.height - log)),
-            Constraint::Min(0),
-        ];
+        let rows = u16::try_from(facts.len()).unwrap_or(most).min(most);
+        let rows = [Constraint::Length(rows), Constraint::Min(0)];
         let [top, bottom] = Layout::vertical(rows).areas(area);
         (top, bottom)
     };
@@ -65,14 +65,17 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
     log(state, theme, right, buffer);
 }
 
-/// What it came to or how far it is, then the steps: when they do not fit, the latest.
-fn facts(state: &State, operation: &Operation, area: Rect) -> Vec<Line> {
-    let width = if area.width >= 100 {
-        area.width * 42 / 100
+/// Rows that are kept for the log below the facts: at least a third, once there is one.
+fn log_rows(state: &State, height: u16) -> u16 {
+    if state.operation.log.is_empty() {
+        0
     } else {
-        area.width
-    };
-    let width = usize::from(width);
+        (height / 3).max(1).min(height)
+    }
+}
+
+/// What it came to or how far it is, then the steps; when they do not fit in `most` rows, the latest.
+fn facts(state: &State, operation: &Operation, width: usize, most: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     if operation.state.is_final() {
         let sentence = outcome::sentence(operation, &[]);
@@ -94,7 +97,7 @@ fn facts(state: &State, operation: &Operation, area: Rect) -> Vec<Line> {
         .iter()
         .filter(|s| s.state != StepState::Pending)
         .count();
-    let room = usize::from(area.height).saturating_sub(lines.len());
+    let room = most.saturating_sub(lines.len());
     let from = (begun + 1)
         .min(operation.steps.len())
         .saturating_sub(room.max(1));
