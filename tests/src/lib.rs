@@ -7,7 +7,10 @@
 
 pub mod bench;
 pub mod daemon;
+pub mod demo;
 pub mod fleet;
+pub mod place;
 pub mod programs;
 pub mod sshd;
+pub mod tmux;
 pub mod wire;
