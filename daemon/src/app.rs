@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use spark_core::catalog::Catalog;
 use spark_ipc::version::{PROTOCOL, VersionInfo};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{Config, Paths, Vars};
@@ -34,6 +34,8 @@ const GRACE: Duration = Duration::from_secs(6);
 
 /// Runs the daemon until it is told to end.
 pub async fn serve(config: Config, vars: &Vars) -> Result<(), anyhow::Error> {
+    // From here on a signal is kept until it is waited for, and ends the daemon in order.
+    let end = End::listen()?;
     make_dir(&config.paths.data_dir)?;
     make_dir(&config.paths.ssh_dir)?;
     let tasks = Tasks::new();
@@ -61,7 +63,7 @@ pub async fn serve(config: Config, vars: &Vars) -> Result<(), anyhow::Error> {
         door::socket::serve(socket, router, tasks.clone()),
     );
     tracing::info!(address = %config.bind, socket = %config.socket.display(), "listening");
-    wait_for_the_end().await?;
+    end.come().await;
     tracing::info!("ending");
     if !tasks.shut_down(GRACE).await {
         tracing::warn!("some tasks did not end in time");
@@ -181,26 +183,23 @@ fn version(config: &Config, instance: String) -> VersionInfo {
 /// The recipes: those inside the program or `MODELS_YAML`, then the overrides. A file that cannot be read
 /// is an error of the catalogue; the rest works.
 pub fn load_catalog(paths: &Paths) -> Catalog {
-    let read = |path: &Path| match std::fs::read_to_string(path) {
+    let mut unread = Vec::new();
+    let mut read = |path: &Path, may_be_absent: bool| match std::fs::read_to_string(path) {
         Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) if may_be_absent && error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
-            tracing::error!(path = %path.display(), %error, "a file of recipes cannot be read");
+            unread.push(format!("{} cannot be read: {error}", path.display()));
             None
         }
     };
-    let file = paths.models_yaml.as_deref().and_then(|path| {
-        let text = read(path);
-        if text.is_none() {
-            tracing::error!(path = %path.display(), "MODELS_YAML cannot be read; the recipes inside the program are used");
-        }
-        text
-    });
-    Catalog::load(
-        BUNDLED,
-        file.as_deref(),
-        read(&paths.models_overrides).as_deref(),
-    )
+    let file = paths.models_yaml.as_deref();
+    let file = file.and_then(|path| read(path, false));
+    let overrides = read(&paths.models_overrides, true);
+    let mut catalog = Catalog::load(BUNDLED, file.as_deref(), overrides.as_deref());
+    for error in unread {
+        catalog.note(error);
+    }
+    catalog
 }
 
 /// A folder that only we can read.
@@ -218,12 +217,23 @@ fn make_dir(path: &Path) -> Result<(), anyhow::Error> {
 }
 
 /// SIGTERM or SIGINT.
-async fn wait_for_the_end() -> Result<(), anyhow::Error> {
-    let mut term = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut int = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+struct End {
+    term: Signal,
+    int: Signal,
+}
+
+impl End {
+    fn listen() -> Result<Self, anyhow::Error> {
+        Ok(Self {
+            term: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            int: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+        })
     }
-    Ok(())
+
+    async fn come(mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
 }

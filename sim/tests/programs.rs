@@ -136,7 +136,7 @@ fn a_full_disk_is_seen() {
         .unwrap();
     check(
         &spark,
-        "df -PB1 / \"$HOME\" | awk 'NR>1 && !a[$6]++ {print $4, $5}'",
+        "df -PB1 -- / \"$HOME\" | awk 'NR>1 && !a[$6]++ {print $4, $5}'",
         0,
         "4096 100%",
         "",

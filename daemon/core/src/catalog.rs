@@ -46,6 +46,11 @@ impl Catalog {
         catalog
     }
 
+    /// Adds what kept a file of recipes from being read at all.
+    pub fn note(&mut self, error: String) {
+        self.errors.push(error);
+    }
+
     /// The recipe with this id.
     pub fn get(&self, id: &RecipeId) -> Option<&Entry> {
         self.entries.iter().find(|e| e.recipe.id == *id)

@@ -70,7 +70,7 @@ pub(super) async fn containers_of(
 ) -> Result<Vec<ContainerFacts>, String> {
     match exec(ctx, node, Ok(units::command()), 30).await {
         Done::Ok(output) => {
-            let (all, _warnings) = units::read(&output);
+            let (all, _warnings) = units::read(&output)?;
             Ok(all
                 .into_iter()
                 .filter(|c| c.label("launch") == Some(operation.as_str()))

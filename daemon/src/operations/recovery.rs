@@ -92,7 +92,7 @@ pub(super) async fn take_up(
     }
 }
 
-/// The containers of every node; `None` for one that does not answer.
+/// The containers of every node; `None` for one that does not answer, or nonsense.
 async fn observe(ctx: &Context, nodes: &[NodeId]) -> Observed {
     let looks = nodes.iter().map(|id| async move {
         let containers = match ctx.nodes.link(id) {
@@ -103,7 +103,7 @@ async fn observe(ctx: &Context, nodes: &[NodeId]) -> Observed {
                 {
                     Outcome::Exited {
                         status: 0, stdout, ..
-                    } => Some(units::read(&stdout).0),
+                    } => units::read(&stdout).ok().map(|(all, _)| all),
                     _ => None,
                 }
             }

@@ -69,9 +69,10 @@ impl ClientKey {
         SshKey {
             public_key: self.public_line.clone(),
             fingerprint: self.fingerprint.clone(),
+            // For any login shell, and for a file whose last line has no end.
             install_line: format!(
-                "mkdir -p -m 700 ~/.ssh && printf '%s\\n' '{}' >> ~/.ssh/authorized_keys && \
-                 chmod 600 ~/.ssh/authorized_keys",
+                "mkdir -p -m 700 ~/.ssh; grep -qsxF '{0}' ~/.ssh/authorized_keys || \
+                 printf '\\n%s\\n' '{0}' >> ~/.ssh/authorized_keys; chmod 600 ~/.ssh/authorized_keys",
                 self.public_line
             ),
         }

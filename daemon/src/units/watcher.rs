@@ -266,7 +266,11 @@ async fn inspect(nodes: &Nodes, id: &NodeId) -> Option<Vec<ContainerFacts>> {
         Outcome::Exited {
             status: 0, stdout, ..
         } => {
-            let (containers, warnings) = units::read(&stdout);
+            let (containers, warnings) = units::read(&stdout)
+                .inspect_err(
+                    |warning| tracing::warn!(node = %id, ?warning, "the containers cannot be read"),
+                )
+                .ok()?;
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a container cannot be read");
             }

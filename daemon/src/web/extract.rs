@@ -79,7 +79,11 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let segment = |segment: &Segment| match segment {
         Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Map { key } => {
+            // The client's own word, which comes back in the answer.
+            let key = spark_ipc::text::clean_line(key, 80);
+            format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+        }
         Segment::Enum { .. } | Segment::Unknown => String::new(),
     };
     path.iter().map(segment).collect()

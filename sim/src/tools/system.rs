@@ -227,7 +227,8 @@ pub(super) fn df(node: &Node, args: &[String]) -> Outcome {
     let (mut unit, mut paths) = (1024, Vec::new());
     let mut words = args.iter();
     while let Some(word) = words.next() {
-        let mut letters = word.strip_prefix('-').unwrap_or_default().chars();
+        let short = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+        let mut letters = short.unwrap_or_default().chars();
         if let Some(size) = word.strip_prefix("--block-size=") {
             unit = block(size)?;
         } else if word == "--" {

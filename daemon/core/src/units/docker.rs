@@ -130,18 +130,13 @@ struct Config {
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// Reads the answer of [`command`]; an entry that cannot be read is left out and warned of.
-pub fn read(output: &str) -> (Vec<ContainerFacts>, Vec<String>) {
-    let entries: Vec<serde_json::Value> = match serde_json::from_str(output.trim()) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let start = clean_line(output, 120);
-            return (
-                Vec::new(),
-                vec![format!("containers: {error} in {start:?}")],
-            );
-        }
-    };
+/// Reads the answer of [`command`]; an entry that cannot be read is left out and warned of. What is no
+/// answer at all is an error: it must never be taken for a node without containers.
+pub fn read(output: &str) -> Result<(Vec<ContainerFacts>, Vec<String>), String> {
+    let entries: Vec<serde_json::Value> = serde_json::from_str(output.trim()).map_err(|error| {
+        let start = clean_line(output, 120);
+        format!("containers: {error} in {start:?}")
+    })?;
     let mut containers = Vec::new();
     let mut warnings = Vec::new();
     for entry in entries {
@@ -153,7 +148,7 @@ pub fn read(output: &str) -> (Vec<ContainerFacts>, Vec<String>) {
             )),
         }
     }
-    (containers, warnings)
+    Ok((containers, warnings))
 }
 
 fn facts(inspect: Inspect) -> ContainerFacts {

@@ -30,7 +30,7 @@ fn exited(code: i32) -> serde_json::Value {
 }
 
 fn facts_of(entries: &[serde_json::Value]) -> Vec<ContainerFacts> {
-    let (containers, warnings) = read(&json!(entries).to_string());
+    let (containers, warnings) = read(&json!(entries).to_string()).unwrap();
     assert_eq!(warnings, [] as [String; 0]);
     containers
 }
@@ -220,13 +220,12 @@ fn only_telling_labels_are_kept_and_never_happened_is_no_time() {
 
 #[test]
 fn nonsense_is_warned_of_and_costs_itself_alone() {
-    let (containers, warnings) = read("<html>\u{1b}[31m502");
-    assert_eq!((containers.len(), warnings.len()), (0, 1));
-    assert!(!warnings[0].contains('\u{1b}'));
+    let warning = read("<html>\u{1b}[31m502").unwrap_err();
+    assert!(warning.contains("502") && !warning.contains('\u{1b}'));
     let mixed = json!([{"Id": 1}, ours(0, 1, &running())]).to_string();
-    let (containers, warnings) = read(&mixed);
+    let (containers, warnings) = read(&mixed).unwrap();
     assert_eq!((containers.len(), warnings.len()), (1, 1));
-    assert_eq!(read("[]"), (Vec::new(), Vec::new()));
+    assert_eq!(read("[]"), Ok((Vec::new(), Vec::new())));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderName, StatusCode};
 use spark_ipc::text::clean_line;
-use spark_ipc::{ApiError, ErrorCode};
+use spark_ipc::{ApiError, ErrorCode, FieldError};
 
 use crate::web::fault::Fault;
 
@@ -81,6 +81,16 @@ impl Refusal {
         }
     }
 
+    /// The part of the request that is malformed.
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Path => Some("path".to_owned()),
+            Self::Host(_) => Some("host".to_owned()),
+            Self::Repeated(name) => Some(name.to_string()),
+            _ => None,
+        }
+    }
+
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::UnknownHost(_) => {
@@ -104,6 +114,10 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let mut error = ApiError::new(refusal.code(), refusal.message());
         error.hint = refusal.hint().map(str::to_owned);
+        if let Some(path) = refusal.field() {
+            let message = refusal.message();
+            error.fields = vec![FieldError { path, message }];
+        }
         Self {
             status: refusal.status(),
             error: Box::new(error),
