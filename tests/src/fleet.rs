@@ -323,7 +323,7 @@ fn write_program(path: &Path, script: &str) -> Result<()> {
 }
 
 /// A random `127.b.c.0` whose neighbours nobody else is likely to use.
-fn address_block() -> Ipv4Addr {
+pub fn address_block() -> Ipv4Addr {
     use std::hash::{BuildHasher, Hasher};
     let random = std::collections::hash_map::RandomState::new()
         .build_hasher()
