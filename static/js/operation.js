@@ -139,7 +139,7 @@ function outcome(operation) {
 /** @param {import('./types.js').Step} step @param {boolean} running */
 function step(step, running) {
   const shown = step.state === 'pending' && !running ? 'skipped' : step.state;
-  const [tone, word] = STEPS[shown] ?? ['off', words(step.state)];
+  const [tone, word] = shown === 'skipped' && step.started_at ? ['off', 'broken off'] : STEPS[shown] ?? ['off', words(step.state)];
   const time = step.state === 'running' ? since(step.started_at) : step.started_at && step.ended_at ? brief(elapsed(step.started_at, step.ended_at)) : '';
   return h(`li.${shown}`, null, h('span.step-name', null, words(step.name), step.node && h('span.dim', null, ` ${step.node}`)),
     state(tone, word), h('span.dim.end', null, time),

@@ -48,7 +48,7 @@ function unitCard(unit, world) {
   const proxy = world.proxy;
   return h('section.card.unit', { 'data-key': `unit ${unit.id}`, 'aria-label': `Unit ${unit.id}` },
     h('header', null, h('h2', null, unit.served_name ?? unit.repo ?? unit.id), state(tone, word),
-      h('span.dim.end', null, unit.ready_at ? ['up ', since(unit.ready_at)] : unit.started_at ? ['since ', since(unit.started_at)] : '')),
+      h('span.dim.end', null, unit.ready_at ? ['up ', since(unit.ready_at)] : unit.started_at ? ['for ', since(unit.started_at)] : '')),
     unit.message && h('p.note', null, unit.message),
     h('div.split', null,
       h('dl.facts', null,
