@@ -52,6 +52,11 @@ pub async fn serve(config: Config, vars: &Vars) -> Result<(), anyhow::Error> {
     if let Some(aside) = opened.set_aside {
         tracing::warn!(path = %aside.display(), "the journal was broken and is set aside; a new one was made");
     }
+    // What was left open must be known before anything new may begin.
+    journal
+        .open_operations()
+        .await
+        .context("the open operations of the journal cannot be read")?;
     let state = build(&config, &tasks, journal, instance).await?;
     let router = web::router(state);
     tasks.spawn(

@@ -100,6 +100,18 @@ impl Journal {
         self.step(id, index, "done").await
     }
 
+    /// What everybody sees of the operation has changed in a way that must outlast this run.
+    pub async fn update(&self, operation: &Operation) -> Result<(), JournalError> {
+        let (id, body) = (operation.id.to_string(), encode(operation)?);
+        self.db
+            .write(move |db| {
+                let sql = "UPDATE operations SET body = ?2 WHERE id = ?1 AND open = 1";
+                db.execute(sql, params![id, body])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Step `index` failed or was cancelled: nothing goes on from here, whoever comes next.
     pub async fn failed(&self, operation: &Operation, index: usize) -> Result<(), JournalError> {
         let (id, body) = (operation.id.to_string(), encode(operation)?);

@@ -120,3 +120,53 @@ async fn the_daemon_may_be_killed_at_every_point_of_a_swap_on_one_node() -> Resu
 async fn the_daemon_may_be_killed_at_every_point_of_a_swap_over_two_nodes() -> Result<()> {
     kill_at_every_point(2, PAIR).await
 }
+
+/// The way back after a failed load is killed too: every third write, since each round needs three swaps.
+#[tokio::test]
+async fn the_daemon_may_be_killed_at_every_point_of_the_way_back() -> Result<()> {
+    let options = FleetOptions {
+        speed: 200.0,
+        models: vec![SMALL, PAIR],
+        settings: vec![("RESTORE_LAST_GOOD", "true".to_owned())],
+        ..FleetOptions::default()
+    };
+    let mut fleet = Fleet::start(&options)?;
+    fleet.daemon.settled().await?;
+    fleet.sparks[1].set_fault(&["engine", "--stage", "kv", "--rank", "1"])?;
+    let mut n = 2;
+    loop {
+        let ready = fleet.daemon.swapped(SMALL).await?;
+        assert_eq!(ready.state, OperationState::Succeeded, "{:?}", ready.error);
+        let aborted = swap_with_abort(&mut fleet, n, PAIR).await?;
+        let over = |s: &Snapshot| {
+            let nodes = &s.status.nodes;
+            !nodes.is_empty()
+                && nodes.iter().all(|n| n.observed_at.is_some())
+                && s.status.operations.iter().all(|o| o.state.is_final())
+        };
+        let snapshot = fleet
+            .daemon
+            .wait_for("no operation under way", over)
+            .await?;
+        let launches = started_launches(&fleet)?;
+        let last = snapshot.status.operations.first();
+        let state = last.filter(|o| o.subject == PAIR).map(|o| o.state);
+        assert_ne!(
+            state,
+            Some(OperationState::Succeeded),
+            "after write {n}: {last:?}"
+        );
+        if state == Some(OperationState::RolledBack) {
+            assert_eq!(launches.len(), 1, "after write {n}: {launches:?}");
+        }
+        assert!(launches.len() <= 1, "after write {n}: {launches:?}");
+        if !aborted {
+            assert_eq!(state, Some(OperationState::RolledBack));
+            break;
+        }
+        n += 3;
+        assert!(n < 120, "the journal is written without end");
+    }
+    assert!(n > 20, "only {n} writes were seen");
+    Ok(())
+}

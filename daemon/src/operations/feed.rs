@@ -47,7 +47,14 @@ impl Feed {
         let ended = operation.state.is_final();
         let seq = self.push(|ring, seq| {
             operation.seq = seq;
-            ring.operation = Some((seq, Box::new(operation)));
+            // The end is the last word, whoever is late with an older one.
+            if ring
+                .operation
+                .as_ref()
+                .is_none_or(|(_, known)| !known.state.is_final())
+            {
+                ring.operation = Some((seq, Box::new(operation)));
+            }
         });
         if ended {
             self.ended.send_replace(true);
@@ -68,8 +75,15 @@ impl Feed {
         });
     }
 
-    /// A reader of everything after sequence number `after` (all that is kept, when `None`).
+    /// A reader of everything after sequence number `after` (all that is kept, when `None`). A number that
+    /// this feed has not reached is of an earlier run of the daemon: everything is new to that reader.
     pub fn reader(&self, after: Option<u64>) -> FeedReader {
+        let next = self
+            .ring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next;
+        let after = after.filter(|seq| *seq < next);
         FeedReader {
             feed: self.clone(),
             newest: self.newest.subscribe(),

@@ -69,7 +69,7 @@ impl Manager {
             Request::Preflight(request, reply) => self.preflight(request, reply),
             Request::Swap(request, actor, reply) => self.swap(request, actor, reply),
             Request::Stop(request, actor, reply) => self.stop(request, actor, reply),
-            Request::Cancel(id, reply) => answer(reply, self.cancel(&id)),
+            Request::Cancel(id, reply) => answer(reply, self.cancel(&id).await),
             Request::Feed(id, reply) => answer(reply, self.feed(&id)),
             Request::Admit(admission) => self.admit(*admission).await,
             Request::Updated(operation) => self.updated(*operation),
@@ -177,7 +177,9 @@ impl Manager {
             (None, None) => Vec::new(),
         };
         // Whatever else stands in the way while another operation is at work there, that comes first.
-        if let Some(holder) = self.holder(&nodes) {
+        let held = planned.blockers.iter().any(|b| b.code == "busy");
+        let any = || self.running.values().next().filter(|_| held);
+        if let Some(holder) = self.holder(&nodes).or_else(any) {
             return answer(reply, Err(busy(&holder.operation)));
         }
         let Some(plan) = planned.plan else {
@@ -226,7 +228,12 @@ impl Manager {
     fn start(&mut self, operation: Operation, plan: Plan, from: usize) {
         let (feed, cancel) = (Feed::default(), CancellationToken::new());
         feed.operation(operation.clone());
-        let record = Record::new(operation.clone(), feed.clone(), self.seat.sender.clone());
+        let record = Record::new(
+            operation.clone(),
+            feed.clone(),
+            cancel.clone(),
+            self.seat.sender.clone(),
+        );
         let offset = operation.steps.len().saturating_sub(plan.steps.len());
         let run = Run {
             ctx: self.ctx.clone(),
@@ -234,6 +241,7 @@ impl Manager {
             plan,
             offset,
             cancel: cancel.clone(),
+            restoring: false,
             launched: None,
             memory_before: Vec::new(),
         };
@@ -279,8 +287,16 @@ impl Manager {
     fn take_up_one(&mut self, open: crate::journal::OpenOperation) {
         let (feed, cancel) = (Feed::default(), CancellationToken::new());
         let operation = open.operation.clone();
+        if operation.cancelling {
+            cancel.cancel();
+        }
         feed.operation(operation.clone());
-        let record = Record::new(operation.clone(), feed.clone(), self.seat.sender.clone());
+        let record = Record::new(
+            operation.clone(),
+            feed.clone(),
+            cancel.clone(),
+            self.seat.sender.clone(),
+        );
         let running = Running {
             operation: operation.clone(),
             feed,
@@ -294,11 +310,17 @@ impl Manager {
         );
     }
 
-    fn cancel(&mut self, id: &OperationId) -> Result<Operation, ApiError> {
+    /// The wish to cancel is in the journal before it is answered, so that a restart does not forget it.
+    async fn cancel(&mut self, id: &OperationId) -> Result<Operation, ApiError> {
         if let Some(running) = self.running.get_mut(id) {
-            running.cancel.cancel();
             running.operation.cancelling = true;
             let operation = running.operation.clone();
+            self.ctx
+                .journal
+                .update(&operation)
+                .await
+                .map_err(|e| internal(&e))?;
+            running.cancel.cancel();
             running.feed.operation(operation.clone());
             self.publish();
             return Ok(operation);

@@ -6,6 +6,7 @@ use spark_ipc::model::operation::{
     Advice, LogLine, Operation, OperationState, Progress, Step, StepState,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::Request;
 use super::feed::Feed;
@@ -19,6 +20,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Record {
     operation: Operation,
     feed: Feed,
+    cancel: CancellationToken,
     manager: mpsc::Sender<Request>,
     began: Instant,
     /// Time that engines and waits took, which is not ours.
@@ -27,11 +29,17 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(operation: Operation, feed: Feed, manager: mpsc::Sender<Request>) -> Self {
+    pub(super) fn new(
+        operation: Operation,
+        feed: Feed,
+        cancel: CancellationToken,
+        manager: mpsc::Sender<Request>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             operation,
             feed,
+            cancel,
             manager,
             began: now,
             elsewhere: Duration::ZERO,
@@ -151,6 +159,7 @@ impl Record {
 
     async fn publish(&mut self) {
         self.published = Instant::now();
+        self.operation.cancelling |= self.cancel.is_cancelled();
         self.operation.seq = self.feed.operation(self.operation.clone());
         let update = Request::Updated(Box::new(self.operation.clone()));
         if self.manager.send(update).await.is_err() {

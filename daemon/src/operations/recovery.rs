@@ -49,6 +49,7 @@ pub(super) async fn take_up(
         plan,
         offset,
         cancel,
+        restoring: open.operation.error.is_some(),
         launched: None,
         memory_before: Vec::new(),
     };
@@ -86,6 +87,10 @@ pub(super) async fn take_up(
                 "the daemon was restarted in the middle, and {reason}"
             ))
             .await;
+        }
+        Recovery::Finished(OperationState::Succeeded) => {
+            let state = run.success();
+            run.end(state).await;
         }
         Recovery::Finished(state) => run.end(state).await,
         Recovery::Wait(_) => {}

@@ -2,22 +2,25 @@
 
 use spark_core::plan::{Intent, Plan};
 
+use super::capture;
+use super::context::Context;
 use super::run::Run;
-use super::{capture, context};
+use crate::journal::Launch;
 
-/// A plan that starts the last good model again; `None` when there is none, when the setting says only to
-/// offer it, or when it cannot be started now.
+/// A plan that starts the last good model again. `None` when the setting says only to offer it, when this
+/// operation stopped no such model, when that ran on nodes that this operation does not hold, or when it
+/// cannot be started now. Units on other nodes stay as they are.
 pub(super) async fn plan(run: &Run) -> Option<Plan> {
-    let failed = run.plan.launch.as_ref()?;
-    let last = last_good(&run.ctx, failed)?;
-    if !run.ctx.restore_last_good.get() {
+    let last = last_good(&run.ctx, &run.plan)?;
+    let held = |node| run.record.operation().nodes.contains(node);
+    if !run.ctx.restore_last_good.get() || !last.nodes.iter().all(held) {
         return None;
     }
     let intent = Intent {
         repo: last.repo.clone(),
         recipe: Some(last.recipe.clone()),
         nodes: Some(last.nodes.clone()),
-        keep: false,
+        keep: true,
     };
     let planned = capture::plan(&run.ctx, &intent, &run.plan.operation).await;
     if planned.plan.is_none() {
@@ -31,14 +34,8 @@ pub(super) async fn plan(run: &Run) -> Option<Plan> {
     planned.plan
 }
 
-/// The newest launch that ended well and is not the one that failed.
-pub(super) fn last_good(
-    ctx: &context::Context,
-    failed: &spark_core::plan::UnitLaunch,
-) -> Option<crate::journal::Launch> {
-    let launches = ctx.launches.borrow();
-    launches
-        .iter()
-        .find(|l| (&l.repo, &l.recipe) != (&failed.repo, &failed.recipe))
-        .cloned()
+/// The newest launch that ended well of a model that this plan stopped.
+pub(super) fn last_good(ctx: &Context, plan: &Plan) -> Option<Launch> {
+    let stopped = |l: &&Launch| plan.stops.iter().any(|s| s.repo.as_ref() == Some(&l.repo));
+    ctx.launches.borrow().iter().find(stopped).cloned()
 }

@@ -54,6 +54,8 @@ pub(super) struct Run {
     /// Index of the plan's first step among the record's steps.
     pub(super) offset: usize,
     pub(super) cancel: CancellationToken,
+    /// Whether this is the way back to the last good model.
+    pub(super) restoring: bool,
     /// When the first rank was launched.
     pub(super) launched: Option<Instant>,
     /// The least MemAvailable over the launch's nodes before it, and after.
@@ -63,45 +65,32 @@ pub(super) struct Run {
 impl Run {
     /// Executes the steps from `from` on and ends the operation, unless the daemon shuts down first.
     pub(super) async fn execute(mut self, from: usize) {
-        let mut restoring = self.record.operation().error.is_some();
         let mut from = from;
         loop {
-            let outcome = self.steps(from).await;
-            let halt = match outcome {
+            let halt = match self.steps(from).await {
                 Ok(()) => {
-                    let state = if restoring {
-                        OperationState::RolledBack
-                    } else {
-                        OperationState::Succeeded
-                    };
+                    let state = self.success();
                     return self.end(state).await;
                 }
                 Err(Halt::ShutDown) => return,
                 Err(halt) => halt,
             };
             let cancelled = matches!(halt, Halt::Cancelled);
-            // The cause of a failed restore does not hide the first one.
-            if let Halt::Failed { error, advice } = halt
-                && !restoring
-            {
-                self.record.failed_with(error, advice.map(|a| *a)).await;
-            }
-            self.undo().await;
-            let state = if cancelled {
-                OperationState::Cancelled
-            } else {
-                OperationState::Failed
+            self.note_failure(halt).await;
+            let Some(state) = self.undo(cancelled).await else {
+                return;
             };
             // Once, and never after a cancel: the operator is at the keyboard then.
-            let restore = if restoring || cancelled {
-                None
-            } else {
+            let restorable = state == OperationState::Failed && !self.restoring;
+            let plan = if restorable {
                 restore::plan(&self).await
+            } else {
+                None
             };
-            let Some(plan) = restore else {
+            let Some(plan) = plan else {
                 return self.end(state).await;
             };
-            restoring = true;
+            self.restoring = true;
             if let Err(error) = self.adopt(plan).await {
                 tracing::error!(%error, "the restore could not be written to the journal");
                 return self.end(state).await;
@@ -110,15 +99,59 @@ impl Run {
         }
     }
 
-    /// Nothing of the launch stays, and the last good model is named.
-    async fn undo(&mut self) {
+    /// How it ends when all steps are done: what the operator asked for, or what came back instead.
+    pub(super) fn success(&self) -> OperationState {
+        if self.restoring {
+            OperationState::RolledBack
+        } else {
+            OperationState::Succeeded
+        }
+    }
+
+    /// The first cause stays: that of a failed restore does not hide it.
+    async fn note_failure(&mut self, halt: Halt) {
+        if let Halt::Failed { error, advice } = halt
+            && !self.restoring
+        {
+            self.record.failed_with(error, advice.map(|a| *a)).await;
+        }
+    }
+
+    /// Nothing of the launch stays, and the last good model is named. Gives the state that the operation
+    /// has come to; `None` when the daemon shuts down, so that the next run goes on with this.
+    async fn undo(&mut self, cancelled: bool) -> Option<OperationState> {
         self.record.skip_rest().await;
-        undo::launched(&self.ctx, &mut self.record, &self.plan).await;
-        let failed = self.plan.launch.as_ref();
-        let last = failed.and_then(|launch| restore::last_good(&self.ctx, launch));
-        self.record
-            .last_good(last.map(|l| l.repo.to_string()))
-            .await;
+        let left = undo::launched(&self.ctx, &mut self.record, &self.plan).await;
+        if self.ctx.tasks.token().is_cancelled() {
+            return None;
+        }
+        if !self.restoring {
+            let last = restore::last_good(&self.ctx, &self.plan);
+            self.record
+                .last_good(last.map(|l| l.repo.to_string()))
+                .await;
+        }
+        if left.is_empty() {
+            return Some(if cancelled {
+                OperationState::Cancelled
+            } else {
+                OperationState::Failed
+            });
+        }
+        let names: Vec<&str> = left.iter().map(spark_ipc::id::NodeId::as_str).collect();
+        let before = self
+            .record
+            .operation()
+            .error
+            .clone()
+            .unwrap_or_else(|| "cancelled".to_owned());
+        let error = format!(
+            "{before}; {} did not answer, so containers of this launch may still run there",
+            names.join(" and ")
+        );
+        let advice = self.record.operation().advice.clone();
+        self.record.failed_with(error, advice).await;
+        Some(OperationState::Interrupted)
     }
 
     /// Ends an operation that an earlier run of the daemon left and that cannot go on.
@@ -126,14 +159,10 @@ impl Run {
         if self.record.operation().error.is_none() {
             self.record.failed_with(reason, None).await;
         }
-        self.undo().await;
         let cancelled = self.record.operation().cancelling;
-        self.end(if cancelled {
-            OperationState::Cancelled
-        } else {
-            OperationState::Failed
-        })
-        .await;
+        if let Some(state) = self.undo(cancelled).await {
+            self.end(state).await;
+        }
     }
 
     /// Goes on with another plan: that of the last good model.
@@ -208,10 +237,13 @@ impl Run {
         let Some((failed, halt)) = first else {
             return Ok(());
         };
-        if let Halt::Failed { error, advice } = &halt {
-            self.record
-                .failed_with(error.clone(), advice.as_deref().cloned())
-                .await;
+        match &halt {
+            Halt::Failed { error, advice } if !self.restoring => {
+                let advice = advice.as_deref().cloned();
+                self.record.failed_with(error.clone(), advice).await;
+            }
+            Halt::Cancelled => self.record.cancelling().await,
+            Halt::Failed { .. } | Halt::ShutDown => {}
         }
         if !matches!(halt, Halt::ShutDown) {
             self.journal(
@@ -258,7 +290,7 @@ impl Run {
             Step::Preflight => launch::still_holds(self),
             Step::Drain => {
                 let began = Instant::now();
-                let result = drain::drain(&self.ctx, &self.plan).await;
+                let result = drain::drain(&self.ctx, &self.plan, &self.cancel).await;
                 self.record.not_ours(began.elapsed());
                 result
             }
@@ -340,8 +372,18 @@ impl Run {
         if self.plan.kind != OperationKind::Swap {
             return None;
         }
-        // After a restart of the daemon the moment of the launch is not known; the beginning is.
-        let since_begin = || clock::now().seconds_since(self.record.operation().started_at);
+        // After a restart of the daemon the moment of the launch is not known: an earlier load tells more
+        // than the time that went by.
+        let since_begin = || {
+            let known = std::sync::Arc::clone(&self.ctx.launches.borrow());
+            let same = known
+                .iter()
+                .find(|l| l.repo == launch.repo && l.recipe == launch.recipe);
+            same.map_or_else(
+                || clock::now().seconds_since(self.record.operation().started_at),
+                |earlier| earlier.load_s,
+            )
+        };
         let memory = free::taken(&self.ctx, &self.memory_before).await;
         Some(Launch {
             repo: launch.repo.clone(),

@@ -16,8 +16,13 @@ use crate::gate::Route;
 const TRIES: u32 = 5;
 
 /// Removes every container that carries this launch's label, on all nodes at the same time.
-pub(super) async fn launched(ctx: &Context, record: &mut Record, plan: &Plan) {
-    let Some(launch) = &plan.launch else { return };
+///
+/// Gives the nodes where that could not be done.
+pub(super) async fn launched(ctx: &Context, record: &mut Record, plan: &Plan) -> Vec<NodeId> {
+    let Some(launch) = &plan.launch else {
+        return Vec::new();
+    };
+    let mut left = Vec::new();
     let results =
         futures_util::future::join_all(launch.nodes.iter().map(|node| on_node(ctx, plan, node)))
             .await;
@@ -27,6 +32,7 @@ pub(super) async fn launched(ctx: &Context, record: &mut Record, plan: &Plan) {
             Ok(_) => record.line(note(node, "the containers of this launch are removed")),
             Err(why) => {
                 tracing::warn!(%node, ?why, "containers of a failed launch may be left");
+                left.push(node.clone());
                 record.line(note(
                     node,
                     &format!("containers of this launch may be left: {why}"),
@@ -36,6 +42,7 @@ pub(super) async fn launched(ctx: &Context, record: &mut Record, plan: &Plan) {
     }
     // What runs is looked at afresh when the operation has ended; until then nothing is promised.
     ctx.gate.set(Route::NoModel);
+    left
 }
 
 async fn on_node(ctx: &Context, plan: &Plan, node: &NodeId) -> Result<usize, String> {

@@ -22,7 +22,7 @@ use crate::ssh::{Limits, Outcome};
 use crate::tasks::Tasks;
 
 /// How long one look at a node may take.
-const LOOK: Duration = Duration::from_secs(25);
+const LOOK: Duration = Duration::from_secs(8);
 
 /// What the watcher works with.
 #[derive(Debug, Clone)]

@@ -1,6 +1,8 @@
 //! The controller's own share of a swap: what is left of it without the engine and the waits.
 
-use anyhow::{Result, ensure};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
 use spark_ipc::model::operation::OperationState;
 
 use super::Figure;
@@ -18,7 +20,10 @@ pub async fn own_share() -> Result<Figure> {
     let mut own = Vec::new();
     let mut whole = 0.0;
     for repo in [SMALL, PAIR] {
+        // Planning happens before the answer, so it counts too.
+        let began = Instant::now();
         let operation = fleet.daemon.swap(repo).await?;
+        let planning = began.elapsed().as_secs_f64() * 1000.0;
         let end = fleet.daemon.long_operation(&operation.id).await?;
         ensure!(
             end.state == OperationState::Succeeded,
@@ -26,7 +31,7 @@ pub async fn own_share() -> Result<Figure> {
             end.error,
             end.advice
         );
-        own.push(end.own_ms.unwrap_or(f64::NAN));
+        own.push(planning + end.own_ms.context("the daemon tells no time of its own")?);
         whole = end
             .ended_at
             .map_or(f64::NAN, |at| at.seconds_since(end.started_at) * 1000.0);

@@ -15,6 +15,9 @@ gpu() {
   rc=$?
 }
 
+# Everything is gathered first and written at once: each small write would be a packet of its own, and cost
+# the reader a wake-up.
+look() {
 section id
 line "$P/sys/kernel/hostname"; printf 'hostname=%s\n' "$v"
 line "$P/sys/kernel/osrelease"; printf 'kernel=%s\n' "$v"
@@ -104,3 +107,7 @@ section ports
 tool 3 ss -H -ltn
 
 section end
+}
+
+seen=$(look)
+printf '%s\n' "$seen"

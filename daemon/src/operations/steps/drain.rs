@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use spark_core::plan::Plan;
+use tokio_util::sync::CancellationToken;
 
 use super::super::context::Context;
-use super::super::run::StepResult;
+use super::super::run::{Halt, StepResult};
 use crate::gate::Route;
 
 /// Seconds that a client is told to wait when nothing better is known.
 const RETRY_AFTER_S: u32 = 30;
 
-pub(in crate::operations) async fn drain(ctx: &Context, plan: &Plan) -> StepResult {
+pub(in crate::operations) async fn drain(
+    ctx: &Context,
+    plan: &Plan,
+    cancel: &CancellationToken,
+) -> StepResult {
     let coming = plan.launch.as_ref();
     let expected = coming
         .and_then(|l| l.expected_s)
@@ -23,10 +28,12 @@ pub(in crate::operations) async fn drain(ctx: &Context, plan: &Plan) -> StepResu
         },
         None => Route::NoModel,
     });
-    let left = ctx
-        .gate
-        .drained(Duration::from_secs(ctx.drain_timeout_s.get()))
-        .await;
+    let limit = Duration::from_secs(ctx.drain_timeout_s.get());
+    let left = tokio::select! {
+        left = ctx.gate.drained(limit) => left,
+        () = cancel.cancelled() => return Err(Halt::Cancelled),
+        () = ctx.tasks.token().cancelled() => return Err(Halt::ShutDown),
+    };
     Ok(match left {
         0 => Some("no request in flight".to_owned()),
         1 => Some("one request was still in flight and is cut off".to_owned()),

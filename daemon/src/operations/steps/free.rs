@@ -63,12 +63,10 @@ fn judge(node: &Node, target: &FreeTarget) -> Verdict {
     let Some(memory) = &node.memory else {
         return Verdict::Unknown;
     };
-    if let Some(process) = node
-        .gpu_processes
-        .iter()
-        .flatten()
-        .find(|p| p.orphan && is_engine(&p.name))
-    {
+    let Some(processes) = &node.gpu_processes else {
+        return Verdict::Held("its GPU processes cannot be listed".to_owned());
+    };
+    if let Some(process) = processes.iter().find(|p| p.orphan && is_engine(&p.name)) {
         return Verdict::Held(format!(
             "process {} ({}) was left behind and holds memory",
             process.pid, process.name

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use spark_core::launch::verify_round_trip;
+use spark_core::units::ContainerFacts;
+use spark_ipc::id::NodeId;
 use tokio::time::Instant;
 
 use super::super::diagnose;
@@ -39,14 +41,14 @@ pub(in crate::operations) async fn one(run: &mut Run, rank: u32) -> StepResult {
         match hands::run(&run.ctx, &launch.node, &launch.run).await {
             Done::Ok(id) => return Ok(Some(format!("{} {}", launch.container, short(&id)))),
             Done::Refused { stderr, .. } => {
-                if already_ours(run, &launch.node, rank).await {
+                if already_ours(run, &launch.node, rank).await? {
                     return Ok(Some(format!("{} was started before", launch.container)));
                 }
                 return Err(diagnose::refused(run, &launch.node, rank, &stderr));
             }
             Done::Unknown(_) => {
                 hands::link_back(&run.ctx, &launch.node, Duration::from_secs(60)).await?;
-                if already_ours(run, &launch.node, rank).await {
+                if already_ours(run, &launch.node, rank).await? {
                     return Ok(Some(format!(
                         "{} runs; the link had dropped",
                         launch.container
@@ -61,10 +63,27 @@ pub(in crate::operations) async fn one(run: &mut Run, rank: u32) -> StepResult {
     )))
 }
 
-/// Whether the node has a container of this very launch for `rank`.
-async fn already_ours(run: &Run, node: &spark_ipc::id::NodeId, rank: u32) -> bool {
-    let found = hands::containers_of(&run.ctx, node, &run.plan.operation).await;
-    found.is_ok_and(|all| all.iter().any(|c| hands::rank_of(c) == Some(rank)))
+/// Whether the node has a container of this very launch for `rank`. A node that cannot be asked is waited
+/// for: not to know is not the same as no.
+async fn already_ours(run: &Run, node: &NodeId, rank: u32) -> Result<bool, Halt> {
+    let found = look(run, node).await?;
+    Ok(found.iter().any(|c| hands::rank_of(c) == Some(rank)))
+}
+
+/// The containers of this launch on `node`, as soon as it can be asked.
+async fn look(run: &Run, node: &NodeId) -> Result<Vec<ContainerFacts>, Halt> {
+    let mut why = String::new();
+    for _try in 0..TRIES {
+        match hands::containers_of(&run.ctx, node, &run.plan.operation).await {
+            Ok(found) => return Ok(found),
+            Err(error) => why = error,
+        }
+        hands::link_back(&run.ctx, node, Duration::from_secs(60)).await?;
+        run.pause(Duration::from_secs(1)).await?;
+    }
+    Err(Halt::failed(format!(
+        "{node} does not say what runs there: {why}"
+    )))
 }
 
 /// Every rank's container runs.
@@ -77,11 +96,7 @@ pub(in crate::operations) async fn all_run(run: &mut Run) -> StepResult {
         .cloned()
         .collect::<Vec<_>>();
     for rank in ranks {
-        let found = hands::containers_of(&run.ctx, &rank.node, &run.plan.operation).await;
-        let Ok(found) = found else {
-            hands::link_back(&run.ctx, &rank.node, Duration::from_secs(60)).await?;
-            continue;
-        };
+        let found = look(run, &rank.node).await?;
         match found.iter().find(|c| hands::rank_of(c) == Some(rank.rank)) {
             Some(container) if container.state == "running" => {}
             Some(container) => {

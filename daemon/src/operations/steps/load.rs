@@ -4,6 +4,7 @@
 //! log is then read on from the last line seen. The load ends when the head listens, when a rank dies, or
 //! when nothing at all has moved for the limit.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use spark_core::plan::RankLaunch;
@@ -27,6 +28,8 @@ use crate::units::split_time;
 const QUEUE: usize = 512;
 /// How often the containers are looked at, beside their logs.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long the engine may take to say that it is well.
+const ASK: Duration = Duration::from_secs(1);
 /// A log that ended is followed again after this time.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -64,6 +67,8 @@ pub(in crate::operations) async fn follow(run: &mut Run, step: usize) -> StepRes
     let mut load = Load::new(launch.expected_s);
     let mut moved = Instant::now();
     let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut lost = BTreeSet::new();
+    let engine = run.ctx.engine.at(&launch.endpoint);
     let (cancel, shut_down) = (run.cancel.clone(), run.ctx.tasks.token().clone());
     loop {
         tokio::select! {
@@ -72,6 +77,7 @@ pub(in crate::operations) async fn follow(run: &mut Run, step: usize) -> StepRes
             Some(news) = told.recv() => match news {
                 News::Line { rank, node, at, text } => {
                     moved = Instant::now();
+                    lost.remove(&node);
                     let head = rank == 0;
                     load.take(&text);
                     run.record.line(LogLine { seq: 0, node: Some(node), rank: Some(rank), at, text });
@@ -82,13 +88,25 @@ pub(in crate::operations) async fn follow(run: &mut Run, step: usize) -> StepRes
                 }
                 News::Ended => dead(run).await?,
                 News::LinkLost(node) => {
-                    run.record.detail(step, format!("the link to {node} dropped; what runs there is unknown for now")).await;
+                    lost.insert(node);
                 }
             },
-            _ = look.tick() => dead(run).await?,
+            _ = look.tick() => {
+                dead(run).await?;
+                // Its log may be out of reach while the engine is well.
+                let asked = tokio::time::timeout(ASK, engine.serves(&launch.served_name)).await;
+                if matches!(asked, Ok(Ok(()))) {
+                    return Ok(Some(format!("answering after {:.0} s", began.elapsed().as_secs_f64())));
+                }
+            }
         }
         let progress = load.progress(began.elapsed().as_secs_f64());
-        let detail = progress.stage.clone().unwrap_or_default();
+        let detail = if lost.is_empty() {
+            progress.stage.clone().unwrap_or_default()
+        } else {
+            let names: Vec<&str> = lost.iter().map(NodeId::as_str).collect();
+            format!("the log of {} is out of reach for now", names.join(" and "))
+        };
         run.record.progress(progress).await;
         run.record.detail(step, detail).await;
         if moved.elapsed() >= Duration::from_secs(u64::from(launch.limit_s)) {
