@@ -1,6 +1,6 @@
 //! The swap, on simulated Sparks behind real OpenSSH servers.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use spark_e2e::fleet::{Fleet, FleetOptions, PAIR, SMALL, SOLO};
 use spark_ipc::ErrorCode;
 use spark_ipc::client::ClientError;
@@ -20,10 +20,14 @@ async fn started(options: &FleetOptions) -> Result<Fleet> {
     Ok(fleet)
 }
 
-fn refusal(error: ClientError) -> spark_ipc::ApiError {
-    match error {
-        ClientError::Api(error) => *error,
-        other => panic!("not a refusal: {other:?}"),
+/// The refusal that a request must have met.
+fn refusal<T>(result: Result<T>) -> Result<spark_ipc::ApiError> {
+    let Err(error) = result else {
+        bail!("it was not refused");
+    };
+    match error.downcast::<ClientError>()? {
+        ClientError::Api(error) => Ok(*error),
+        other => Err(other.into()),
     }
 }
 
@@ -88,7 +92,7 @@ async fn a_model_over_two_nodes_and_its_stop() -> Result<()> {
     assert!(launches[0].node != launches[1].node, "{launches:?}");
     // Workers first, the head last.
     assert_eq!(
-        launches[1].node.as_ref().map(|n| n.as_str()),
+        launches[1].node.as_ref().map(spark_ipc::id::NodeId::as_str),
         Some("spark1")
     );
     assert_eq!(fleet.sparks[0].running()?, ["sparkctl-main-r0"]);
@@ -157,18 +161,11 @@ fn shell_words(rendered: &str) -> Result<Vec<String>> {
 #[tokio::test]
 async fn what_stands_in_the_way_is_said_and_nothing_is_touched() -> Result<()> {
     let fleet = started(&options()).await?;
-    let blocked = refusal(
-        fleet
-            .daemon
-            .swap("nobody/nothing")
-            .await
-            .unwrap_err()
-            .downcast()?,
-    );
+    let blocked = refusal(fleet.daemon.swap("nobody/nothing").await)?;
     assert_eq!(blocked.code, ErrorCode::NotFound, "{blocked:?}");
 
     fleet.sparks[1].set_fault(&["low_memory", "--mib", "90000"])?;
-    let blocked = refusal(fleet.daemon.swap(PAIR).await.unwrap_err().downcast()?);
+    let blocked = refusal(fleet.daemon.swap(PAIR).await)?;
     assert_eq!(blocked.code, ErrorCode::Blocked, "{blocked:?}");
     assert!(
         blocked
@@ -188,7 +185,7 @@ async fn what_stands_in_the_way_is_said_and_nothing_is_touched() -> Result<()> {
     };
     fleet.sparks[0].set_fault(&["docker_down"])?;
     fleet.sparks[1].set_fault(&["image_missing", &image])?;
-    let blocked = refusal(fleet.daemon.swap(SMALL).await.unwrap_err().downcast()?);
+    let blocked = refusal(fleet.daemon.swap(SMALL).await)?;
     assert_eq!(blocked.code, ErrorCode::Blocked, "{image} {blocked:?}");
     assert!(fleet.daemon.status().await?.operations.is_empty());
     Ok(())
@@ -280,7 +277,7 @@ async fn of_two_swaps_at_once_exactly_one_runs() -> Result<()> {
     assert_eq!(began.len(), 1);
     let began = began.into_iter().next().unwrap()?;
     for error in refused {
-        let error = refusal(error.unwrap_err().downcast()?);
+        let error = refusal(error)?;
         assert_eq!(error.code, ErrorCode::Busy, "{error:?}");
         assert_eq!(error.operation.map(|o| o.id), Some(began.id.clone()));
     }
