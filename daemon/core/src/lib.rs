@@ -9,6 +9,7 @@ pub mod fit;
 pub mod health;
 pub mod inventory;
 pub mod launch;
+mod owner;
 pub mod plan;
 pub mod probe;
 pub mod recover;

@@ -12,10 +12,8 @@ use spark_ipc::model::unit::{Rank, Unit, UnitState};
 mod docker;
 mod foreign;
 
+pub use crate::owner::OWNER;
 pub use docker::{ContainerFacts, command, read};
-
-/// Who owns the units that we started.
-pub const OWNER: &str = "spark-control";
 
 /// What is known of one node.
 #[derive(Debug, Clone, Copy)]

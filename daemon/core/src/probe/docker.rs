@@ -6,16 +6,7 @@ use spark_ipc::text::clean_line;
 
 use super::section::{Sections, ended, lines};
 use super::{Problem, Reading, Warning};
-
-/// Names and images that tell who started a container, when our label does not.
-const OWNERS: [(&str, &str); 6] = [
-    ("sparkrun_", "sparkrun"),
-    ("vllm_node", "eugr"),
-    ("nim-", "nim"),
-    ("node-", "ray"),
-    ("ollama", "ollama"),
-    ("vllm", "vllm"),
-];
+use crate::owner::owner;
 
 /// What is read of one object; Docker prints more.
 #[derive(Debug, Deserialize)]
@@ -85,31 +76,16 @@ fn state(problem: &Problem, body: &str) -> Option<DockerState> {
 }
 
 fn container(row: &Row) -> Container {
+    let name = row.names.split(',').next().unwrap_or_default();
     Container {
         id: clean_line(&row.id, 64),
-        name: clean_line(row.names.split(',').next().unwrap_or_default(), 128),
+        name: clean_line(name, 128),
         image: clean_line(&row.image, 255),
         state: clean_line(&row.state, 20),
         status: clean_line(&row.status, 80),
-        owner: owner(row).to_owned(),
-    }
-}
-
-fn owner(row: &Row) -> &'static str {
-    // Docker joins labels with commas; ours have none in their values.
-    if row
-        .labels
-        .split(',')
-        .any(|label| label.starts_with("sparkctl."))
-    {
-        return "spark-control";
-    }
-    let by_name = OWNERS
-        .iter()
-        .find(|(prefix, _)| row.names.starts_with(prefix));
-    match by_name {
-        Some((_, owner)) => owner,
-        None if row.image.contains("nvcr.io/nim/") => "nim",
-        None => "other",
+        // Docker joins names and labels with commas; ours have none in their values.
+        owner: owner(name, &row.image, row.labels.split(','))
+            .unwrap_or("other")
+            .to_owned(),
     }
 }

@@ -7,19 +7,21 @@ use spark_ipc::Time;
 use spark_ipc::id::NodeId;
 use spark_ipc::text::clean_line;
 
+use crate::owner::LABEL;
 use crate::shell::Remote;
 
-/// Prefix of our labels.
-const LABEL: &str = "sparkctl.";
-
 /// Our containers in any state, and the running ones of others, as `docker inspect` prints them. A container
-/// that goes away between the two commands is only missing from the answer.
+/// that goes away between the two commands is only missing from the answer; whatever else `inspect` complains
+/// of fails the whole, so that an unknown container never passes for an absent one.
 const SCRIPT: &str = "\
 ours=$(docker ps --all --quiet --no-trunc --filter label=sparkctl.unit) || exit
 running=$(docker ps --quiet --no-trunc) || exit
 set -- $(printf '%s\\n' $ours $running | sort -u)
 [ $# -eq 0 ] && { echo '[]'; exit 0; }
-docker inspect --type=container -- \"$@\" 2>/dev/null
+{ said=$(docker inspect --type=container -- \"$@\" 2>&1 >&3); } 3>&1 && exit 0
+status=$?
+printf '%s\\n' \"$said\" >&2
+printf '%s\\n' \"$said\" | grep -qiv -e 'no such container' -e 'no such object' && exit $status
 exit 0
 ";
 
@@ -29,7 +31,6 @@ pub struct ContainerFacts {
     pub id: String,
     pub name: String,
     pub image: String,
-    pub image_id: String,
     /// Docker's word: `created`, `running`, `exited`, …
     pub state: String,
     pub exit_code: Option<i32>,
@@ -41,8 +42,6 @@ pub struct ContainerFacts {
     pub labels: BTreeMap<String, String>,
     /// Entry point and arguments.
     pub command: Vec<String>,
-    /// Main process, as the node counts it.
-    pub pid: Option<u32>,
 }
 
 impl ContainerFacts {
@@ -96,7 +95,6 @@ pub fn command() -> Remote {
 struct Inspect {
     id: String,
     name: String,
-    image: String,
     #[serde(default)]
     path: String,
     #[serde(default)]
@@ -118,8 +116,6 @@ struct State {
     started_at: String,
     #[serde(default)]
     finished_at: String,
-    #[serde(default)]
-    pid: u32,
 }
 
 #[derive(Deserialize)]
@@ -130,8 +126,9 @@ struct Config {
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// Reads the answer of [`command`]; an entry that cannot be read is left out and warned of. What is no
-/// answer at all is an error: it must never be taken for a node without containers.
+/// Reads the answer of [`command`]: the containers, and a warning for every entry that cannot be read and is
+/// left out. With any warning the answer may be shown, but is not the whole truth: who decides from it that a
+/// container is absent must take it for unknown. What is no answer at all is an error.
 pub fn read(output: &str) -> Result<(Vec<ContainerFacts>, Vec<String>), String> {
     let entries: Vec<serde_json::Value> = serde_json::from_str(output.trim()).map_err(|error| {
         let start = clean_line(output, 120);
@@ -154,14 +151,11 @@ pub fn read(output: &str) -> Result<(Vec<ContainerFacts>, Vec<String>), String> 
 fn facts(inspect: Inspect) -> ContainerFacts {
     let clean = |text: &str| clean_line(text, 300);
     let labels = inspect.config.labels.unwrap_or_default();
-    let ours = labels
-        .iter()
-        .filter(|(key, _)| key.starts_with(LABEL) || is_telling(key));
+    let ours = labels.iter().filter(|(key, _)| key.starts_with(LABEL));
     ContainerFacts {
         id: clean(&inspect.id),
         name: clean(inspect.name.trim_start_matches('/')),
         image: clean(&inspect.config.image),
-        image_id: clean(&inspect.image),
         state: clean(&inspect.state.status),
         exit_code: inspect.state.exit_code,
         oom_killed: inspect.state.oom_killed,
@@ -176,20 +170,7 @@ fn facts(inspect: Inspect) -> ContainerFacts {
             .take(64)
             .map(|w| clean(w))
             .collect(),
-        pid: Some(inspect.state.pid).filter(|pid| *pid > 0),
     }
-}
-
-/// Labels of others that tell who started a container.
-fn is_telling(key: &str) -> bool {
-    [
-        "sparkrun",
-        "com.docker.compose.project",
-        "dgxllm",
-        "sparkpulse",
-    ]
-    .iter()
-    .any(|p| key.starts_with(p))
 }
 
 /// Docker writes the year 1 for what has not happened.
@@ -197,3 +178,6 @@ fn time(text: &str) -> Option<Time> {
     let at: jiff::Timestamp = text.parse().ok()?;
     (at.as_second() > 0).then_some(Time(at))
 }
+
+#[cfg(test)]
+mod tests;

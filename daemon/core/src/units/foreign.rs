@@ -4,28 +4,7 @@ use spark_ipc::id::{RepoId, UnitId};
 use spark_ipc::model::unit::{Unit, UnitState};
 
 use super::{ContainerFacts, Member, base_url};
-
-/// Who starts containers of such a name.
-const NAMES: [(&str, &str); 6] = [
-    ("sparkrun_", "sparkrun"),
-    ("vllm_node", "eugr"),
-    ("nim-", "nim"),
-    ("node-", "ray"),
-    ("ollama", "ollama"),
-    ("vllm", "vllm"),
-];
-
-/// Who serves models with such an image.
-const IMAGES: [(&str, &str); 8] = [
-    ("nvcr.io/nim/", "nim"),
-    ("ollama/", "ollama"),
-    ("vllm", "vllm"),
-    ("sglang", "sglang"),
-    ("llama.cpp", "llama.cpp"),
-    ("llama-cpp", "llama.cpp"),
-    ("tensorrt-llm", "tensorrt-llm"),
-    ("text-generation-inference", "tgi"),
-];
+use crate::owner::{OWNER, owner};
 
 /// The unit of a foreign container; `None` when it does not run or does not serve a model.
 pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
@@ -33,7 +12,9 @@ pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
     if !facts.running() {
         return None;
     }
-    let owner = owner(facts)?;
+    let labels = facts.labels.keys().map(String::as_str);
+    // What carries a label of ours without being a unit is broken, and nobody else's.
+    let owner = owner(&facts.name, &facts.image, labels).filter(|owner| *owner != OWNER)?;
     let id = UnitId::new(format!("{}.{}", member.node.node, facts.name)).ok()?;
     let before = previous.iter().find(|u| u.id == id);
     let ready = before.filter(|u| u.state == UnitState::Ready);
@@ -44,7 +25,7 @@ pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
         message: Some(format!(
             "started by {owner}; Spark Control does not touch it"
         )),
-        owner,
+        owner: owner.to_owned(),
         repo: served_repo(facts),
         recipe: None,
         served_name: option(facts, "--served-model-name").map(str::to_owned),
@@ -55,21 +36,6 @@ pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
         ready_at: ready.and_then(|u| u.ready_at),
         memory_bytes: member.memory(),
     })
-}
-
-fn owner(facts: &ContainerFacts) -> Option<String> {
-    let name = facts.name.as_str();
-    let by_name = NAMES.iter().find(|(prefix, _)| {
-        let rest = name.strip_prefix(prefix);
-        // `node-3` is Ray's, `node-exporter` is not.
-        rest.is_some_and(|r| {
-            *prefix != "node-" || r.bytes().all(|b| b.is_ascii_digit()) && !r.is_empty()
-        })
-    });
-    let by_image = || IMAGES.iter().find(|(part, _)| facts.image.contains(part));
-    by_name
-        .or_else(by_image)
-        .map(|(_, owner)| (*owner).to_owned())
 }
 
 /// The value of `--name value` or `--name=value` in the container's command.

@@ -212,10 +212,10 @@ fn what_others_started_is_shown_with_its_owner() {
 }
 
 #[test]
-fn only_telling_labels_are_kept_and_never_happened_is_no_time() {
+fn only_our_labels_are_kept_and_never_happened_is_no_time() {
     let facts = &facts_of(&[ours(0, 1, &running())])[0];
     assert!(facts.labels.keys().all(|k| k.starts_with("sparkctl.")));
-    assert_eq!((facts.finished_at, facts.pid), (None, Some(4242)));
+    assert_eq!(facts.finished_at, None);
 }
 
 #[test]
