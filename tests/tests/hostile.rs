@@ -546,7 +546,8 @@ fn hostile_names(_n: usize, spark: &Spark) -> Result<()> {
     std::fs::create_dir_all(&snapshot)?;
     std::fs::write(
         snapshot.join("config.json"),
-        "{\"architectures\":[\"\\u001b[31m$(touch PWNED)\"]}",
+        r#"{"architectures":["\u001b[31m$(touch PWNED)"],
+            "quantization_config":{"\u202equant_method":["\u009b2Jx"],"\u0007":{"a":"\u001b]0;b\u0007"}}}"#,
     )?;
     std::os::unix::fs::symlink(
         "nowhere",
@@ -573,6 +574,13 @@ async fn hostile_names_on_a_node_are_left_out_or_cleaned() -> Result<()> {
     assert_eq!(odd.nodes[0].missing_count, 1);
     assert_eq!(seen.status.nodes[0].containers[0].name, "evil;touch PWNED");
     ensure_all_clean(&fleet.daemon).await?;
+    for door in DOORS {
+        let path = "/api/models/Org/Odd";
+        let detail = send(&fleet.daemon, door, ("GET", path), &[], "")?;
+        ensure!(detail.status == 200, "{detail:?}");
+        ensure!(detail.body.contains("quant_method"), "{detail:?}");
+        ensure_clean_json(path, &detail.body)?;
+    }
     // Whatever such a container is shown as, acting on it runs nothing.
     let units = fleet.daemon.status().await?.units;
     for unit in &units {

@@ -9,6 +9,8 @@ use crate::shell::Remote;
 
 /// Most bytes of one model's configuration that are carried.
 const CONFIG_LIMIT: usize = 64 * 1024;
+/// Most characters of one key or text of it.
+const TEXT_LIMIT: usize = 1000;
 
 /// Whether the files of a model are all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -175,14 +177,27 @@ fn model(line: Line) -> Result<DiskModel, String> {
             .missing_n
             .max(u32::try_from(line.missing.len()).unwrap_or(u32::MAX)),
         markers: clean(&line.markers, 32),
-        config: line.config.filter(is_small_object),
-        quant_config: line.quant_config.filter(is_small_object),
+        config: line.config.filter(is_small_object).map(cleaned),
+        quant_config: line.quant_config.filter(is_small_object).map(cleaned),
         warnings: clean(&line.warnings, 8),
     })
 }
 
 fn is_small_object(value: &Value) -> bool {
     value.is_object() && value.to_string().len() <= CONFIG_LIMIT
+}
+
+/// `value` with every key and text in it cleaned: whoever published the model wrote them, and they are shown.
+fn cleaned(value: Value) -> Value {
+    match value {
+        Value::String(text) => clean_line(&text, TEXT_LIMIT).into(),
+        Value::Array(items) => items.into_iter().map(cleaned).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, field)| (clean_line(&key, TEXT_LIMIT), cleaned(field)))
+            .collect(),
+        plain => plain,
+    }
 }
 
 /// A line of the lister without Python: the folder and its `config.json` as it is.
@@ -198,7 +213,7 @@ fn attach_config(models: &mut [DiskModel], folder: &str, text: &str) {
         return;
     };
     match serde_json::from_str::<Value>(text) {
-        Ok(config) if is_small_object(&config) => model.config = Some(config),
+        Ok(config) if is_small_object(&config) => model.config = Some(cleaned(config)),
         _ => model.warnings.push("config.json cannot be read".to_owned()),
     }
 }

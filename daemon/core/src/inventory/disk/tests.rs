@@ -317,3 +317,35 @@ fn a_whole_snapshot_stays_whole_while_another_revision_is_fetched() {
     cache.put(&format!("{folder}/trees/{COMMIT}.json"), tree);
     assert_eq!(cache.states(true)[0].1, DiskState::Complete);
 }
+
+#[test]
+fn what_a_configuration_says_is_cleaned_at_any_depth() {
+    let text = concat!(
+        r#"{"folder":"models--o--m","state":"complete","#,
+        r#""config":{"a\u001b[31m":["\u202ex",{"b\u0007":"y\nz","n":1}]},"#,
+        r#""quant_config":{"quant_algo":"\u009b2JFP8"}}"#,
+        "\n",
+        r#"{"folder":"models--o--n","state":"complete"}"#,
+        "\nconfig\tmodels--o--n\t",
+        r#"{"architectures":["\u001b]0;x\u0007A"]}"#,
+        "\n",
+        r#"{"hub":"h"}"#,
+    );
+    let (models, warnings) = read(text);
+    assert_eq!(warnings, [] as [String; 0]);
+    let [first, second] = models.as_slice() else {
+        panic!("{models:?}")
+    };
+    assert_eq!(
+        first.config,
+        Some(serde_json::json!({"a": ["x", {"b": "y z", "n": 1}]}))
+    );
+    assert_eq!(
+        first.quant_config,
+        Some(serde_json::json!({"quant_algo": "FP8"}))
+    );
+    assert_eq!(
+        second.config,
+        Some(serde_json::json!({"architectures": ["A"]}))
+    );
+}
