@@ -58,7 +58,7 @@ pub async fn serve(config: Config, vars: &Vars) -> Result<(), anyhow::Error> {
         .await
         .context("the open operations of the journal cannot be read")?;
     let state = build(&config, &tasks, journal, instance).await?;
-    let router = web::router(state);
+    let router = web::router(state).context("cannot make the HTTP client")?;
     tasks.spawn(
         "tcp door",
         door::tcp::serve(listener, router.clone(), tasks.clone()),
@@ -129,6 +129,7 @@ async fn build(
         models: models.clone(),
         catalog: Arc::clone(&catalog),
         launches: launches.subscribe(),
+        nodes: nodes.list(),
     };
     seat.start(operations::Context {
         tasks: tasks.clone(),

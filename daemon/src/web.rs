@@ -83,15 +83,15 @@ struct Parts {
 }
 
 impl Web {
-    fn new(app: AppState) -> Self {
+    fn new(app: AppState) -> Result<Self, reqwest::Error> {
         let sections = Sections::new(&app.view);
-        let forwarder = Forwarder::new(app.gate.clone(), app.traffic.clone());
-        Self(Arc::new(Parts {
+        let forwarder = Forwarder::new(app.gate.clone(), app.traffic.clone())?;
+        Ok(Self(Arc::new(Parts {
             app,
             sections,
             forwarder,
             counters: metrics::Counters::default(),
-        }))
+        })))
     }
 
     fn app(&self) -> &AppState {
@@ -122,9 +122,9 @@ impl Web {
 ))]
 struct Document;
 
-/// The router, for both doors.
-pub fn router(state: AppState) -> Router {
-    let web = Web::new(state);
+/// The router, for both doors. Fails when the client of the data plane cannot be made.
+pub fn router(state: AppState) -> Result<Router, reqwest::Error> {
+    let web = Web::new(state)?;
     let (control, data, health) = planes();
     let routes = |plane: OpenApiRouter<Web>| {
         let (router, _document) = plane.split_for_parts();
@@ -140,12 +140,13 @@ pub fn router(state: AppState) -> Router {
     let assets = assets::routes()
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(web.clone(), guard::layer::assets));
-    control
+    let router = control
         .merge(data)
         .merge(health)
         .merge(assets)
         .layer(from_fn_with_state(web.clone(), envelope::wrap))
-        .with_state(web)
+        .with_state(web);
+    Ok(router)
 }
 
 /// The `OpenAPI` document of the router, as `docs/openapi.json` has it.

@@ -56,7 +56,7 @@ impl Catalog {
         self.entries.iter().find(|e| e.recipe.id == *id)
     }
 
-    /// The recipes for a repository, the one in force first. Hugging Face ignores case in names, so we do.
+    /// The recipes for a repository, the operator's first. Hugging Face ignores case in names, so we do.
     pub fn for_repo(&self, repo: &RepoId) -> Vec<&Entry> {
         let matches = |e: &&Entry| e.recipe.repo.as_str().eq_ignore_ascii_case(repo.as_str());
         let of = |source| {
@@ -68,6 +68,16 @@ impl Catalog {
         of(RecipeSource::Override)
             .chain(of(RecipeSource::Bundled))
             .collect()
+    }
+
+    /// The recipe that a launch of `repo` uses when none is named: the first that `nodes_available` nodes are
+    /// enough for, else the first of all.
+    pub fn in_force(&self, repo: &RepoId, nodes_available: usize) -> Option<&Entry> {
+        let entries = self.for_repo(repo);
+        let fits = |e: &&&Entry| {
+            usize::try_from(e.recipe.nodes).is_ok_and(|wanted| wanted <= nodes_available)
+        };
+        entries.iter().find(fits).or(entries.first()).copied()
     }
 
     /// All recipes.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use spark_core::catalog::Catalog;
+use spark_core::catalog::{Catalog, Entry};
 use spark_ipc::id::RepoId;
 use spark_ipc::model::inventory::{LastLoaded, ModelDetail};
+use spark_ipc::model::node::Node;
 use spark_ipc::model::recipe::RecipeInForce;
 use spark_ipc::{ApiError, ErrorCode};
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ pub struct Details {
     pub models: Models,
     pub catalog: Arc<Catalog>,
     pub launches: watch::Receiver<Arc<Vec<Launch>>>,
+    pub nodes: watch::Receiver<Arc<Vec<Node>>>,
 }
 
 impl Details {
@@ -43,19 +45,14 @@ impl Details {
         Ok(ModelDetail {
             model,
             config: config.and_then(|m| m.config.clone()),
-            recipe: self
-                .catalog
-                .for_repo(repo)
-                .first()
-                .map(|e| e.recipe.clone()),
+            recipe: self.in_force(repo).map(|e| e.recipe.clone()),
             launches: of_it.map(last_loaded).collect(),
         })
     }
 
     /// The recipe that a swap to this repository would use.
     pub fn recipe(&self, repo: &RepoId) -> Result<RecipeInForce, ApiError> {
-        let entries = self.catalog.for_repo(repo);
-        let entry = entries.first().ok_or_else(|| {
+        let entry = self.in_force(repo).ok_or_else(|| {
             ApiError::new(ErrorCode::NotFound, format!("no recipe launches {repo}"))
                 .with_hint("write one into MODELS_OVERRIDES; docs/models.md has the fields")
         })?;
@@ -63,6 +60,10 @@ impl Details {
             recipe: entry.recipe.clone(),
             source: entry.source,
         })
+    }
+
+    fn in_force(&self, repo: &RepoId) -> Option<&Entry> {
+        self.catalog.in_force(repo, self.nodes.borrow().len())
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn make(
     let measured = measured(&around.launches.borrow());
     merge(&MergeInput {
         nodes: &node_lists,
+        nodes_available: nodes.len(),
         catalog: &around.catalog,
         units: &units,
         starting: &starting,

@@ -55,17 +55,15 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    pub(crate) fn new(gate: Gate, traffic: Traffic) -> Self {
-        Self::with_patience(gate, traffic, Patience::default())
-    }
-
-    pub(crate) fn with_patience(gate: Gate, traffic: Traffic, patience: Patience) -> Self {
-        Self {
-            client: client(patience),
+    /// Fails when the client cannot be made: there is none that would do in its place.
+    pub(crate) fn new(gate: Gate, traffic: Traffic) -> Result<Self, reqwest::Error> {
+        let patience = Patience::default();
+        Ok(Self {
+            client: client(patience)?,
             gate,
             traffic,
             patience,
-        }
+        })
     }
 
     /// `GET /v1/models`.
@@ -198,16 +196,15 @@ fn refuse(refusal: Refusal, passing: &Passing) -> Response {
 
 /// A client that goes only where it is told: no proxy of the environment, no redirection. Idle
 /// connections are dropped before the engine's server (uvicorn: 5 s) drops them.
-fn client(patience: Patience) -> reqwest::Client {
-    let client = reqwest::Client::builder()
+fn client(patience: Patience) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(patience.connect)
         .pool_idle_timeout(Duration::from_secs(3))
         .tcp_keepalive(Duration::from_secs(15))
-        .build();
-    client.unwrap_or_default()
+        .build()
 }
 
 /// What the engine says its answer is.

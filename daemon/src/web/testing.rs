@@ -102,7 +102,8 @@ impl Bench {
     pub(crate) async fn tcp_within(&self, limits: Limits) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (router, tasks) = (router(self.state.clone()), self.state.tasks.clone());
+        let router = router(self.state.clone()).unwrap();
+        let tasks = self.state.tasks.clone();
         self.state.tasks.spawn(
             "tcp door",
             door::tcp::serve_within(listener, router, tasks, limits),
@@ -114,7 +115,8 @@ impl Bench {
     pub(crate) fn socket(&self, folder: &Path) -> PathBuf {
         let path = folder.join("control.sock");
         let socket = door::socket::bind(&path, "bench").unwrap();
-        let (router, tasks) = (router(self.state.clone()), self.state.tasks.clone());
+        let router = router(self.state.clone()).unwrap();
+        let tasks = self.state.tasks.clone();
         self.state
             .tasks
             .spawn("socket door", door::socket::serve(socket, router, tasks));

@@ -140,6 +140,28 @@ fn overrides_replace_by_id_and_come_first_for_their_repository() {
     );
 }
 
+#[test]
+fn the_recipe_in_force_is_the_first_that_the_nodes_are_enough_for() {
+    let duo = "{id: duo, repo: Org/M, image: x, nodes: 2}";
+    let (solo, other) = (
+        "{id: solo, repo: Org/M, image: x}",
+        "{id: other, repo: Org/O, image: x}",
+    );
+    let cases = [
+        (format!("[{duo}, {solo}, {other}]"), 2, Some("duo")),
+        (format!("[{duo}, {solo}, {other}]"), 1, Some("solo")),
+        (format!("[{other}, {solo}, {duo}]"), 2, Some("solo")),
+        (format!("[{duo}]"), 1, Some("duo")),
+        (format!("[{other}]"), 2, None),
+    ];
+    for (recipes, nodes, expected) in cases {
+        let catalog = load(&format!("recipes: {recipes}"));
+        let found = catalog.in_force(&RepoId::new("org/m").unwrap(), nodes);
+        let id = found.map(|e| e.recipe.id.as_str());
+        assert_eq!(id, expected, "{nodes} nodes, {recipes}");
+    }
+}
+
 /// What is said about a recipe with these flags.
 fn flag_problems(image: &str, flags: &[&str]) -> Vec<String> {
     let mut recipe = load(GOOD).entries()[0].recipe.clone();

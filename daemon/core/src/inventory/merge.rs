@@ -28,6 +28,8 @@ pub struct NodeList<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct MergeInput<'a> {
     pub nodes: &'a [NodeList<'a>],
+    /// How many nodes there are, listed yet or not.
+    pub nodes_available: usize,
     pub catalog: &'a Catalog,
     pub units: &'a [Unit],
     /// Repositories that a running operation is starting.
@@ -60,12 +62,12 @@ type Found<'a> = (&'a NodeList<'a>, &'a DiskModel);
 fn menu_line(input: &MergeInput<'_>, first: &DiskModel, found: &[Found<'_>]) -> Model {
     let repo = &first.repo;
     let entries = input.catalog.for_repo(repo);
-    let in_force = entries.first();
+    let in_force = input.catalog.in_force(repo, input.nodes_available);
     let recipe = in_force.map(|e| &e.recipe);
     let best = fullest(first, found);
     let traits = traits_of(best);
     let complete = found.iter().filter(|(_, m)| m.complete()).count();
-    let nodes = u32::try_from(input.nodes.len()).unwrap_or(1);
+    let nodes = u32::try_from(input.nodes_available).unwrap_or(1);
     let total = found.iter().filter_map(|(list, _)| list.total_bytes).min();
     Model {
         repo: repo.clone(),
@@ -79,7 +81,7 @@ fn menu_line(input: &MergeInput<'_>, first: &DiskModel, found: &[Found<'_>]) -> 
         recipe_source: in_force.map(|e| e.source),
         alternatives: entries
             .iter()
-            .skip(1)
+            .filter(|e| Some(**e) != in_force)
             .map(|e| e.recipe.id.clone())
             .collect(),
         // The recipe knows better than the files what it serves.
@@ -118,17 +120,15 @@ fn state(
     found: &[Found<'_>],
     complete: usize,
 ) -> ModelState {
-    let serves = |states: &[UnitState]| {
-        input
-            .units
-            .iter()
-            .any(|u| u.repo.as_ref() == Some(repo) && states.contains(&u.state))
+    let any = |is: fn(&Unit) -> bool| {
+        let mut of_repo = input.units.iter().filter(|u| u.repo.as_ref() == Some(repo));
+        of_repo.any(is)
     };
     let has = |state: DiskState| found.iter().any(|(_, m)| m.state == state);
     let wanted = recipe.map_or(1, |r| usize::try_from(r.nodes).unwrap_or(usize::MAX));
-    if serves(&[UnitState::Ready]) {
+    if any(runs) {
         ModelState::Running
-    } else if serves(&[UnitState::Loading]) || input.starting.contains(repo) {
+    } else if any(|u| u.state == UnitState::Loading) || input.starting.contains(repo) {
         ModelState::Loading
     } else if recipe.is_some() && complete >= wanted {
         ModelState::Ready
@@ -141,6 +141,11 @@ fn state(
     } else {
         ModelState::NoWeights
     }
+}
+
+/// A unit that answered and whose node cannot be reached now has not ended.
+fn runs(unit: &Unit) -> bool {
+    unit.state == UnitState::Ready || (unit.state == UnitState::Unknown && unit.ready_at.is_some())
 }
 
 fn on_node(node: &NodeId, model: &DiskModel) -> ModelOnNode {
@@ -160,7 +165,7 @@ fn on_node(node: &NodeId, model: &DiskModel) -> ModelOnNode {
 fn running_on(units: &[Unit], repo: &RepoId) -> Vec<NodeId> {
     let mut nodes: Vec<NodeId> = units
         .iter()
-        .filter(|u| u.repo.as_ref() == Some(repo) && u.state == UnitState::Ready)
+        .filter(|u| u.repo.as_ref() == Some(repo) && runs(u))
         .flat_map(|u| u.ranks.iter().map(|r| r.node.clone()))
         .collect();
     nodes.sort();

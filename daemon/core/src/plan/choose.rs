@@ -106,12 +106,9 @@ fn recipe<'a>(intent: &Intent, world: &'a World) -> Result<&'a Recipe, Finding> 
         }
         return Ok(&entry.recipe);
     }
-    let found = world.catalog.for_repo(repo);
-    let fits = |r: &&Recipe| usize::try_from(r.nodes).is_ok_and(|n| n <= available(intent, world));
-    let recipes = || found.iter().map(|e| &e.recipe);
-    recipes()
-        .find(fits)
-        .or_else(|| recipes().next())
+    let in_force = world.catalog.in_force(repo, available(intent, world));
+    in_force
+        .map(|entry| &entry.recipe)
         .ok_or_else(|| no_recipe(intent, world))
 }
 
@@ -127,7 +124,7 @@ fn no_recipe(intent: &Intent, world: &World) -> Finding {
         blocker(
             "needs_setup",
             message,
-            "Set the model up once: confirm the suggested recipe.",
+            "Write a recipe for it into the file that MODELS_OVERRIDES names; docs/models.md has the fields.",
         )
     } else {
         let message = format!("{repo} is on no node, and no recipe names it");

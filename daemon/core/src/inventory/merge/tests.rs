@@ -31,6 +31,7 @@ fn state_of(
     let repo = [RepoId::new("Org/Other").unwrap()];
     let menu = merge(&MergeInput {
         nodes: &[list(&id1, &one), list(&id2, &two)],
+        nodes_available: 2,
         catalog: &Catalog::load(recipes, None, None),
         units,
         starting: if starting { &repo } else { &[] },
@@ -85,6 +86,17 @@ fn units_and_operations_win_over_the_disk() {
         state_of(complete, None, SOLO, &world.units, false),
         ModelState::Running
     );
+    world.units[0].state = UnitState::Unknown;
+    assert_eq!(
+        state_of(complete, None, SOLO, &world.units, false),
+        ModelState::Running,
+        "it answered, and its node cannot be reached"
+    );
+    world.units[0].ready_at = None;
+    assert_eq!(
+        state_of(complete, None, SOLO, &world.units, false),
+        ModelState::Ready
+    );
     world.units[0].state = UnitState::Loading;
     assert_eq!(
         state_of(complete, None, SOLO, &world.units, false),
@@ -119,6 +131,7 @@ fn a_line_tells_all_nodes_recipes_and_launches() {
     };
     let menu = merge(&MergeInput {
         nodes: &[list(&one, &first), list(&two, &second)],
+        nodes_available: 2,
         catalog: &world.catalog,
         units: &world.units,
         starting: &[],
@@ -153,6 +166,7 @@ fn without_a_recipe_a_large_model_is_judged_for_two_nodes() {
     };
     let menu = merge(&MergeInput {
         nodes: &[list(&one, &large), list(&two, &[])],
+        nodes_available: 2,
         catalog: &Catalog::default(),
         units: &[],
         starting: &[],
