@@ -95,17 +95,6 @@ pub struct Ending {
     pub error: String,
 }
 
-/// What no log line tells, but a probe or a watch does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Symptom {
-    /// It answers fast and wrong.
-    Garbage,
-    /// It thought until the token limit and said nothing.
-    ThoughtOnly,
-    /// No new line for minutes while the rank works.
-    Quiet,
-}
-
 /// Every row; an earlier row wins where two match one line.
 pub fn table() -> impl Iterator<Item = &'static Pattern> {
     [
@@ -133,27 +122,6 @@ pub fn first_cause(lines: &[Evidence], endings: &[Ending]) -> Option<Advice> {
         .filter(|f| f.pattern.certainty != Certainty::Noise)
         .min_by_key(|f| (f.pattern.certainty, f.at.is_none(), f.at))
         .map(Found::advice)
-}
-
-/// The advice for what a probe or a watch found.
-pub fn for_symptom(symptom: Symptom, node: &NodeId, said: &str) -> Option<Advice> {
-    let id = match symptom {
-        Symptom::Garbage => "garbage_answer",
-        Symptom::ThoughtOnly => "thought_only",
-        Symptom::Quiet => "quiet_load",
-    };
-    by_id(id).map(|pattern| {
-        let evidence = said.to_owned();
-        Found {
-            pattern,
-            captures: Vec::new(),
-            at: None,
-            node: node.clone(),
-            rank: None,
-            evidence,
-        }
-        .advice()
-    })
 }
 
 fn by_id(id: &str) -> Option<&'static Pattern> {

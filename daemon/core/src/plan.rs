@@ -79,13 +79,13 @@ pub fn plan(
 
 impl Planned {
     /// The answer to who only asked.
-    pub fn preflight(&self) -> Preflight {
+    pub fn preflight(self) -> Preflight {
         Preflight {
-            plan: self.view.clone(),
-            commands: self.commands.clone(),
-            blockers: self.blockers.clone(),
-            warnings: self.warnings.clone(),
-            memory: self.memory.clone(),
+            plan: self.view,
+            commands: self.commands,
+            blockers: self.blockers,
+            warnings: self.warnings,
+            memory: self.memory,
         }
     }
 

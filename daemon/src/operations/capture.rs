@@ -37,13 +37,7 @@ pub(super) async fn plan_stop(ctx: &Context, target: &StopTarget, id: &Operation
 
 /// The plan as the API shows it.
 pub(super) fn view(planned: Planned) -> Preflight {
-    Preflight {
-        plan: planned.view,
-        commands: planned.commands,
-        blockers: planned.blockers,
-        warnings: planned.warnings,
-        memory: planned.memory,
-    }
+    planned.preflight()
 }
 
 fn settings(ctx: &Context) -> PlanSettings {

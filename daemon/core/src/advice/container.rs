@@ -239,14 +239,4 @@ pub(super) const ROWS: &[Pattern] = &[
             "Look at `docker inspect` of the container; mostly a mount, a device or the command is at fault.",
         ],
     ),
-    Pattern::new(
-        "quiet_load",
-        Noise,
-        &[],
-        [
-            "Nothing new in the log, but it works",
-            "The rank reads or computes, so it does not hang.",
-            "Keep waiting.",
-        ],
-    ),
 ];

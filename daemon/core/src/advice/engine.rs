@@ -1,6 +1,6 @@
 //! Rows about what the engine refuses: flags, parsers, models, quantizations.
 
-use super::Certainty::{Certain, Likely};
+use super::Certainty::Certain;
 use super::Pattern;
 
 pub(super) const ROWS: &[Pattern] = &[
@@ -131,26 +131,6 @@ pub(super) const ROWS: &[Pattern] = &[
             "The model cannot be split or quantized like this",
             "Its shapes or its quantization do not go with the number of nodes or with this engine.",
             "Use one node, or another quantization.",
-        ],
-    ),
-    Pattern::new(
-        "garbage_answer",
-        Likely,
-        &[],
-        [
-            "It answers fast, and wrong",
-            "A simple sum came back wrong: a kernel for this quantization is faulty.",
-            "Try another attention or MoE backend, another image, or another quantization.",
-        ],
-    ),
-    Pattern::new(
-        "thought_only",
-        Likely,
-        &[],
-        [
-            "It thought until the limit and said nothing",
-            "The model used all its tokens for thinking; it did not crash.",
-            "Allow more tokens, or turn thinking off.",
         ],
     ),
 ];
