@@ -38,7 +38,8 @@ pub type Observed = BTreeMap<NodeId, Option<Vec<ContainerFacts>>>;
 pub enum Recovery {
     /// Ask again when these nodes answer.
     Wait(Vec<NodeId>),
-    /// Go on with this step. What a drain held back was lost with the daemon: drain again first.
+    /// Go on with this step. A daemon that takes up an operation keeps its gate closed, so a drain that was done
+    /// needs no second one.
     Continue { from: usize },
     /// Every rank runs: go on with this step, which watches and asks and changes nothing on a node.
     Adopt { from: usize },

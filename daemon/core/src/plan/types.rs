@@ -109,7 +109,7 @@ impl Default for PlanSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
-    /// Look again: the plan must still hold when it begins.
+    /// The launch commands still split back into exactly their words.
     Preflight,
     /// No new requests for the units that stop.
     Drain,

@@ -26,7 +26,7 @@ pub(super) fn view(launch: &UnitLaunch, stops: &[UnitStop], steps: &[Step]) -> P
 
 fn text(step: &Step, launch: &UnitLaunch, stops: &[UnitStop]) -> String {
     match step {
-        Step::Preflight => "Look again that nothing stands in the way".to_owned(),
+        Step::Preflight => "See that the launch commands are exactly what was planned".to_owned(),
         Step::Drain if stops.is_empty() => "No unit to drain".to_owned(),
         Step::Drain => "Let running requests end and hold new ones back".to_owned(),
         Step::Stop { unit, node, rank } => {
