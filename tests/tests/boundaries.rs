@@ -26,6 +26,27 @@ fn host() -> String {
     host.unwrap().to_owned()
 }
 
+/// What `cargo metadata` says of the workspace on this platform.
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--filter-platform",
+            &host(),
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// Normal (not dev, not build) dependencies of each package, by name.
 struct Graph {
     edges: BTreeMap<String, BTreeSet<String>>,
@@ -33,23 +54,7 @@ struct Graph {
 
 impl Graph {
     fn read() -> Self {
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "metadata",
-                "--format-version=1",
-                "--locked",
-                "--filter-platform",
-                &host(),
-            ])
-            .current_dir(root())
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let metadata = metadata();
         let names: BTreeMap<&str, &str> = metadata["packages"]
             .as_array()
             .unwrap()
@@ -82,19 +87,6 @@ impl Graph {
         Self { edges: merged }
     }
 
-    fn closure(&self, of: &str) -> BTreeSet<String> {
-        let mut seen = BTreeSet::new();
-        let mut todo = vec![of.to_owned()];
-        while let Some(name) = todo.pop() {
-            for dep in self.edges.get(&name).into_iter().flatten() {
-                if seen.insert(dep.clone()) {
-                    todo.push(dep.clone());
-                }
-            }
-        }
-        seen
-    }
-
     fn direct(&self, of: &str) -> BTreeSet<String> {
         self.edges[of]
             .iter()
@@ -104,26 +96,46 @@ impl Graph {
     }
 }
 
+/// Everything that a package is built from when it is built alone. (The graph of the workspace unites the
+/// features of all its members, so there spark-ipc's client would bring its runtime to everybody.)
+fn closure(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--edges=normal",
+            "--prefix=none",
+            "--format={p}",
+            "--package",
+            package,
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| *name != package)
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
 fn the_core_reaches_no_runtime_network_or_database() {
-    let closure = Graph::read().closure("spark-core");
+    let closure = closure("spark-core");
+    assert!(closure.contains("serde_json"), "{closure:?}");
     for banned in [
-        "mio", "rusqlite", "reqwest", "russh", "hyper", "rustix", "rand",
+        "mio", "tokio", "rusqlite", "reqwest", "russh", "hyper", "rustix", "rand",
     ] {
         assert!(!closure.contains(banned), "spark-core reaches {banned}");
     }
-}
-
-/// The resolver unites the features of the whole workspace, in which spark-ipc's client brings tokio; so
-/// the core's manifest is what is looked at for the runtime.
-#[test]
-fn the_core_asks_for_no_runtime() {
-    let manifest = std::fs::read_to_string(root().join("daemon/core/Cargo.toml")).unwrap();
-    let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
-    assert!(
-        !dependencies.contains("tokio") && !dependencies.contains("features"),
-        "{dependencies}"
-    );
 }
 
 #[test]
@@ -133,7 +145,7 @@ fn the_terminal_client_knows_only_the_api() {
         graph.direct("spark-control"),
         BTreeSet::from(["spark-ipc".to_owned()])
     );
-    let closure = graph.closure("spark-control");
+    let closure = closure("spark-control");
     for banned in [
         "axum",
         "russh",
@@ -155,6 +167,87 @@ fn the_simulator_knows_nothing_of_the_daemon() {
         graph.direct("spark-core"),
         BTreeSet::from(["spark-ipc".to_owned()])
     );
+}
+
+/// One crate that `deny.toml` bans: its name, and below which version (of any, when `None`).
+type Banned = (String, Option<[u64; 3]>);
+
+fn banned() -> Vec<Banned> {
+    let text = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+    let specs = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("{ crate = \"")?;
+        rest.split('"').next()
+    });
+    let banned = specs.map(|spec| match spec.split_once(':') {
+        Some((name, bound)) => {
+            let below = bound.strip_prefix('<');
+            (
+                name.to_owned(),
+                Some(version(below.expect("only < is read"))),
+            )
+        }
+        None => (spec.to_owned(), None),
+    });
+    banned.collect()
+}
+
+/// Major, minor and patch; what comes before a release counts as the release.
+fn version(text: &str) -> [u64; 3] {
+    let release = text.split(['-', '+']).next().unwrap();
+    let parts: Vec<u64> = release.split('.').map(|p| p.parse().unwrap()).collect();
+    parts.try_into().unwrap()
+}
+
+/// Name and version of every package that is built into ours, or builds them.
+fn built_in() -> Vec<(String, String)> {
+    let metadata = metadata();
+    let id = |value: &Value| value.as_str().unwrap().to_owned();
+    let nodes: BTreeMap<String, &Value> = metadata["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (id(&node["id"]), node))
+        .collect();
+    let members = metadata["workspace_members"].as_array().unwrap();
+    let mut todo: Vec<String> = members.iter().map(id).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(package) = todo.pop() {
+        let deps = nodes[&package]["deps"].as_array().unwrap().iter();
+        let kinds = |dep: &&Value| {
+            let mut kinds = dep["dep_kinds"].as_array().unwrap().iter();
+            kinds.any(|kind| kind["kind"] != "dev")
+        };
+        if seen.insert(package) {
+            todo.extend(deps.filter(kinds).map(|dep| id(&dep["pkg"])));
+        }
+    }
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .filter(|p| seen.contains(p["id"].as_str().unwrap()))
+        .map(|p| (id(&p["name"]), id(&p["version"])))
+        .collect()
+}
+
+#[test]
+fn nothing_that_deny_toml_bans_is_built_in() {
+    let banned = banned();
+    let all = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+    assert_eq!(banned.len(), all.matches("crate = ").count());
+    assert!(
+        banned.contains(&("h2".to_owned(), Some([0, 4, 16]))),
+        "{banned:?}"
+    );
+    let built_in = built_in();
+    assert!(
+        built_in.iter().any(|(name, _)| name == "russh"),
+        "{built_in:?}"
+    );
+    let is_banned = |(name, at): &&(String, String)| {
+        let mut rules = banned.iter().filter(|(crate_name, _)| crate_name == name);
+        rules.any(|(_, below)| below.is_none_or(|below| version(at) < below))
+    };
+    let found: Vec<_> = built_in.iter().filter(is_banned).collect();
+    assert!(found.is_empty(), "{found:?}");
 }
 
 fn sources() -> Vec<PathBuf> {

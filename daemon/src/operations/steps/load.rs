@@ -14,7 +14,7 @@ use spark_ipc::Time;
 use spark_ipc::id::NodeId;
 use spark_ipc::model::operation::LogLine;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::super::context::Context;
@@ -66,7 +66,8 @@ pub(in crate::operations) async fn follow(run: &mut Run, step: usize) -> StepRes
     let began = Instant::now();
     let mut load = Load::new(launch.expected_s);
     let mut moved = Instant::now();
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut look = tokio::time::interval_at(began + LOOK_EVERY, LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut lost = BTreeSet::new();
     let engine = run.ctx.engine.at(&launch.endpoint);
     let (cancel, shut_down) = (run.cancel.clone(), run.ctx.tasks.token().clone());
