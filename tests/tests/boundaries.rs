@@ -198,34 +198,33 @@ fn version(text: &str) -> [u64; 3] {
     parts.try_into().unwrap()
 }
 
-/// Name and version of every package that is built into ours, or builds them.
+/// Name and version of every package that is built into ours, or builds them. `cargo tree` rather than the
+/// graph of `cargo metadata`, which also has optional dependencies that no feature asks for.
 fn built_in() -> Vec<(String, String)> {
-    let metadata = metadata();
-    let id = |value: &Value| value.as_str().unwrap().to_owned();
-    let nodes: BTreeMap<String, &Value> = metadata["resolve"]["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|node| (id(&node["id"]), node))
-        .collect();
-    let members = metadata["workspace_members"].as_array().unwrap();
-    let mut todo: Vec<String> = members.iter().map(id).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(package) = todo.pop() {
-        let deps = nodes[&package]["deps"].as_array().unwrap().iter();
-        let kinds = |dep: &&Value| {
-            let mut kinds = dep["dep_kinds"].as_array().unwrap().iter();
-            kinds.any(|kind| kind["kind"] != "dev")
-        };
-        if seen.insert(package) {
-            todo.extend(deps.filter(kinds).map(|dep| id(&dep["pkg"])));
-        }
-    }
-    let packages = metadata["packages"].as_array().unwrap().iter();
-    packages
-        .filter(|p| seen.contains(p["id"].as_str().unwrap()))
-        .map(|p| (id(&p["name"]), id(&p["version"])))
-        .collect()
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--workspace",
+            "--edges=normal,build",
+            "--prefix=none",
+            "--format={p}",
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let package = |line: &str| {
+        let mut words = line.split_whitespace();
+        let name = words.next()?.to_owned();
+        Some((name, words.next()?.strip_prefix('v')?.to_owned()))
+    };
+    text.lines().filter_map(package).collect()
 }
 
 #[test]
