@@ -3,7 +3,7 @@ CARGO ?= cargo
 PORT ?= 9999
 SPEED ?= 10
 
-.PHONY: demo test build setup lint doc unit e2e web bench fmt clean
+.PHONY: demo test build setup lint doc unit bench fmt clean
 
 ## the whole product on two simulated Sparks, dashboard on port 9999
 demo:

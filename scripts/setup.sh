@@ -10,7 +10,7 @@ need() { # program, package
 need cc gcc
 need make make
 need bash bash
-need python3 python3-minimal
+need python3 python3
 if [ "${1:-test}" = test ]; then
     [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
     need ssh openssh-client
