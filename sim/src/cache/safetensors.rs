@@ -22,8 +22,6 @@ pub(super) fn write(path: &Path, size: u64, names: &[String], dtype: &str) -> st
 
 fn header(size: u64, names: &[String], dtype: &str) -> String {
     let count = u64::try_from(names.len()).unwrap_or(0).max(1);
-    // Generous: no name here comes near 160 bytes with its shape and offsets.
-    let length = (count * 256).next_multiple_of(PAGE);
     let element = if dtype.ends_with("32") {
         4
     } else if dtype.ends_with("16") {
@@ -31,6 +29,10 @@ fn header(size: u64, names: &[String], dtype: &str) -> String {
     } else {
         1
     };
+    // Generous: no name here comes near 160 bytes with its shape and offsets. What is left of the file must be
+    // whole elements: a reader takes a byte that no tensor has for a cut.
+    let page = (count * 256).next_multiple_of(PAGE);
+    let length = page + size.saturating_sub(8 + page) % element;
     let elements = size.saturating_sub(8 + length) / element;
     let mut tensors = Map::new();
     tensors.insert("__metadata__".to_owned(), json!({"format": "pt"}));
@@ -50,6 +52,8 @@ fn header(size: u64, names: &[String], dtype: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -59,15 +63,23 @@ mod tests {
         let names: Vec<String> = (0..37)
             .map(|layer| format!("layers.{layer}.weight"))
             .collect();
-        let size = 8 + 12288 + 2 * 1_000_001;
-        write(&path, size, &names, "BF16").unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(bytes.len() as u64, size);
-        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-        let text = &bytes[8..8 + usize::try_from(length).unwrap()];
-        let header: Map<String, Value> = serde_json::from_slice(text).unwrap();
-        assert_eq!(header.len(), names.len() + 1);
-        assert_eq!(header[&names[36]]["data_offsets"][1], size - 8 - length);
-        assert_eq!(header[&names[0]]["data_offsets"][0], 0);
+        for (size, dtype) in [
+            (8 + 12288 + 2 * 1_000_001, "BF16"),
+            (8 + 12288 + 4 * 1_000_001 + 3, "I32"),
+            (3_046_341_463, "I32"),
+        ] {
+            write(&path, size, &names, dtype).unwrap();
+            assert_eq!(path.metadata().unwrap().len(), size);
+            let mut file = File::open(&path).unwrap();
+            let mut length = [0; 8];
+            file.read_exact(&mut length).unwrap();
+            let length = u64::from_le_bytes(length);
+            let mut text = vec![0; usize::try_from(length).unwrap()];
+            file.read_exact(&mut text).unwrap();
+            let header: Map<String, Value> = serde_json::from_slice(&text).unwrap();
+            assert_eq!(header.len(), names.len() + 1);
+            assert_eq!(header[&names[36]]["data_offsets"][1], size - 8 - length);
+            assert_eq!(header[&names[0]]["data_offsets"][0], 0);
+        }
     }
 }

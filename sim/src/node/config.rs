@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const MEM_TOTAL_KB: u64 = 127_535_084;
 
 /// Images that a node of the community's usual set-up has at first start.
-pub const DEFAULT_IMAGES: [&str; 10] = [
+pub const DEFAULT_IMAGES: [&str; 11] = [
     "vllm-node:latest",
     "eugr/spark-vllm:latest",
     "ghcr.io/spark-arena/dgx-vllm-eugr-nightly:latest",
@@ -17,6 +17,7 @@ pub const DEFAULT_IMAGES: [&str; 10] = [
     "ghcr.io/spark-arena/dgx-vllm-eugr-nightly-tf5:latest",
     "nvcr.io/nvidia/vllm:26.05-py3",
     "vllm/vllm-openai:latest",
+    "vllm/vllm-openai:gemma4-cu130",
     "sparkarena/spark-vllm-docker:mxfp4",
     "scitrera/dgx-spark-vllm:0.17.0-t5",
     "onerahmet/openai-whisper-asr-webservice:latest",

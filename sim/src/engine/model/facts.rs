@@ -62,7 +62,7 @@ impl Facts {
             .or(text.get("quantization_config"));
         Self {
             architectures: strings(config.get("architectures")),
-            remote_code: config.pointer("/auto_map/AutoConfig").is_some(),
+            remote_code: needs_remote_code(config),
             layers: layers(text),
             window: number("sliding_window").unwrap_or(0),
             heads,
@@ -80,6 +80,13 @@ impl Facts {
                 .map(str::to_owned),
         }
     }
+}
+
+/// A repository may bring code for a type of model that transformers has had of its own since; then its own is
+/// used (transformers: `model_doc/minimax_m2`).
+fn needs_remote_code(config: &Value) -> bool {
+    let kind = config.get("model_type").and_then(Value::as_str);
+    config.pointer("/auto_map/AutoConfig").is_some() && kind != Some("minimax_m2")
 }
 
 /// The language model's part of a multimodal configuration.
@@ -236,5 +243,9 @@ mod tests {
         assert_eq!((facts.latent, facts.kv_value_bytes), (576, 1));
         assert_eq!(facts.quantization.as_deref(), Some("modelopt"));
         assert!(facts.remote_code);
+        let built_in = json!({
+            "model_type": "minimax_m2", "auto_map": {"AutoConfig": "configuration_x.XConfig"},
+        });
+        assert!(!Facts::read(&built_in).remote_code);
     }
 }
