@@ -180,11 +180,9 @@ fn banned() -> Vec<Banned> {
     });
     let banned = specs.map(|spec| match spec.split_once(':') {
         Some((name, bound)) => {
-            let below = bound.strip_prefix('<');
-            (
-                name.to_owned(),
-                Some(version(below.expect("only < is read"))),
-            )
+            // Of the ways to write a bound this is the only one that is read here.
+            let below = bound.strip_prefix('<').unwrap();
+            (name.to_owned(), Some(version(below)))
         }
         None => (spec.to_owned(), None),
     });

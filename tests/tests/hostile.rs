@@ -547,7 +547,7 @@ fn hostile_names(_n: usize, spark: &Spark) -> Result<()> {
     std::fs::write(
         snapshot.join("config.json"),
         r#"{"architectures":["\u001b[31m$(touch PWNED)"],
-            "quantization_config":{"\u202equant_method":["\u009b2Jx"],"\u0007":{"a":"\u001b]0;b\u0007"}}}"#,
+            "auto_map":{"\u202eAutoConfig":["\u009b2Jx"],"\u0007":{"a":"\u001b]0;b\u0007"}}}"#,
     )?;
     std::os::unix::fs::symlink(
         "nowhere",
@@ -578,7 +578,7 @@ async fn hostile_names_on_a_node_are_left_out_or_cleaned() -> Result<()> {
         let path = "/api/models/Org/Odd";
         let detail = send(&fleet.daemon, door, ("GET", path), &[], "")?;
         ensure!(detail.status == 200, "{detail:?}");
-        ensure!(detail.body.contains("quant_method"), "{detail:?}");
+        ensure!(detail.body.contains("AutoConfig"), "{detail:?}");
         ensure_clean_json(path, &detail.body)?;
     }
     // Whatever such a container is shown as, acting on it runs nothing.
