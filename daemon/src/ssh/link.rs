@@ -57,6 +57,9 @@ impl Default for Options {
     }
 }
 
+/// How often a node with a key that is not accepted is looked at again.
+const QUARANTINE_LOOK: Duration = Duration::from_secs(30);
+
 /// Why a host key was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
@@ -217,6 +220,8 @@ impl Inner {
                     tokio::select! {
                         changed = accepted.changed() => drop(changed),
                         () = self.wake.notified() => {}
+                        // The accepted key may be back. Nothing is sent before the key is known.
+                        () = tokio::time::sleep(QUARANTINE_LOOK) => {}
                     }
                 }
                 Err(failure) => {
