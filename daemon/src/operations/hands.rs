@@ -69,15 +69,22 @@ pub(super) async fn containers_of(
     operation: &OperationId,
 ) -> Result<Vec<ContainerFacts>, String> {
     match exec(ctx, node, Ok(units::command()), 30).await {
-        Done::Ok(output) => {
-            let (all, _warnings) = units::read(&output)?;
-            Ok(all
-                .into_iter()
-                .filter(|c| c.label("launch") == Some(operation.as_str()))
-                .collect())
-        }
+        Done::Ok(output) => Ok(all_containers(&output)?
+            .into_iter()
+            .filter(|c| c.label("launch") == Some(operation.as_str()))
+            .collect()),
         Done::Refused { stderr, .. } => Err(stderr),
         Done::Unknown(why) => Err(why),
+    }
+}
+
+/// The containers of a node in full. One that cannot be read may be ours: then nothing is known, and
+/// nobody may take it for absent.
+pub(super) fn all_containers(output: &str) -> Result<Vec<ContainerFacts>, String> {
+    let (all, warnings) = units::read(output)?;
+    match warnings.into_iter().next() {
+        Some(warning) => Err(warning),
+        None => Ok(all),
     }
 }
 

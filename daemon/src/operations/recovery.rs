@@ -11,6 +11,7 @@ use spark_ipc::model::operation::{OperationState, StepState};
 use tokio_util::sync::CancellationToken;
 
 use super::context::{self, Context};
+use super::hands;
 use super::record::Record;
 use super::run::{Halt, Run};
 use crate::gate::Route;
@@ -108,7 +109,7 @@ async fn observe(ctx: &Context, nodes: &[NodeId]) -> Observed {
                 {
                     Outcome::Exited {
                         status: 0, stdout, ..
-                    } => units::read(&stdout).ok().map(|(all, _)| all),
+                    } => hands::all_containers(&stdout).ok(),
                     _ => None,
                 }
             }
