@@ -10,4 +10,5 @@ pub mod preflight;
 pub mod recipe;
 pub mod settings;
 pub mod status;
+pub mod transfer;
 pub mod unit;
