@@ -138,6 +138,15 @@ pub fn kind(kind: OperationKind) -> (&'static str, &'static str) {
     match kind {
         OperationKind::Swap => ("swap", "Swapped"),
         OperationKind::Stop => ("stop", "Stopped"),
+        OperationKind::Download => ("download", "Downloaded"),
+        OperationKind::Copy => ("copy", "Copied"),
+        OperationKind::Delete => ("deletion", "Deleted"),
+        OperationKind::ImagePull => ("pull", "Pulled"),
+        OperationKind::ImageCopy => ("copy", "Copied"),
+        OperationKind::ImageRemove => ("removal", "Removed"),
+        OperationKind::ServiceStart => ("start", "Started"),
+        OperationKind::ServiceStop => ("stop", "Stopped"),
+        OperationKind::ServiceRestart => ("restart", "Restarted"),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod fit;
 pub mod health;
 pub mod inventory;
+pub mod lane;
 pub mod launch;
 mod owner;
 pub mod plan;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use spark_core::lane::Lanes;
 use spark_core::launch::{NodeFacts, facts_command, read_facts};
 use spark_core::plan::{
     Busy, Intent, NodeWorld, PlanSettings, Planned, StopTarget, World, plan as decide,
@@ -144,6 +145,7 @@ fn busy(ctx: &Context, id: &OperationId) -> Vec<Busy> {
         .iter()
         .filter(|o| o.state == OperationState::Running && o.id != *id);
     running
+        .filter(|o| Lanes::of(o.kind).engine)
         .map(|o| Busy {
             operation: o.id.clone(),
             nodes: o.nodes.clone(),

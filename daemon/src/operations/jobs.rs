@@ -1,0 +1,3 @@
+//! The kinds of jobs, a module each.
+
+pub(super) mod image_remove;
