@@ -86,6 +86,8 @@ impl Planned {
             blockers: self.blockers,
             warnings: self.warnings,
             memory: self.memory,
+            checks: Vec::new(),
+            confirm: Vec::new(),
         }
     }
 

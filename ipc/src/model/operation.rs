@@ -194,6 +194,9 @@ pub struct SwapRequest {
     /// Only say what would be done.
     #[serde(default)]
     pub dry_run: bool,
+    /// Dangerous flags and variables that the operator says yes to, by name.
+    #[serde(default)]
+    pub allow: Vec<String>,
 }
 
 /// `POST /api/stop`: `{"unit": "main"}` or `{"all": true}`.
