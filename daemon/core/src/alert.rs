@@ -108,6 +108,12 @@ fn word(kind: AlertKind) -> &'static str {
         AlertKind::LowPower => "low_power",
         AlertKind::Reboot => "reboot",
         AlertKind::Link => "link",
+        AlertKind::MemoryPressure => "memory_pressure",
+        AlertKind::Swap => "swap",
+        AlertKind::Kernel => "kernel",
+        AlertKind::Reading => "reading",
+        AlertKind::Queue => "queue",
+        AlertKind::CrashLoop => "crash_loop",
     }
 }
 

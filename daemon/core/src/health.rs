@@ -73,10 +73,13 @@ impl Tracked {
             disks: Vec::new(),
             interfaces: Vec::new(),
             fabric: Vec::new(),
+            gids: Vec::new(),
+            kernel: Vec::new(),
             docker: None,
             containers: Vec::new(),
             listening_ports: Vec::new(),
             warnings: Vec::new(),
+            stale: Vec::new(),
             history: Vec::new(),
         };
         Self { node, cpu: None }

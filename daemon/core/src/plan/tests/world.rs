@@ -56,6 +56,7 @@ pub(crate) fn disk_model(repo: &str) -> DiskModel {
         config: None,
         quant_config: None,
         warnings: Vec::new(),
+        stale: Vec::new(),
     }
 }
 
@@ -124,6 +125,8 @@ pub(crate) fn node(n: u32) -> Node {
         disks: Vec::new(),
         interfaces: Vec::new(),
         fabric: Vec::new(),
+        gids: Vec::new(),
+        kernel: Vec::new(),
         docker: Some(DockerState::Ok),
         containers: Vec::new(),
         listening_ports: vec![22],
