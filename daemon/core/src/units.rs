@@ -146,6 +146,7 @@ fn own_unit(group: &[Member<'_>], nodes: &[NodeContainers<'_>], previous: &[Unit
         state,
         ranks,
         message,
+        deep: None,
     })
 }
 

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Time, id::NodeId};
+use crate::Time;
 
 use super::{
-    alert::Alert, inventory::ModelList, node::Node, operation::Operation, settings::Settings,
-    unit::Unit,
+    alert::Alert, connectivity::ConnectivitySummary, inventory::ModelList, node::Node,
+    operation::Operation, service::Service, settings::Settings, unit::Unit,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,15 +34,6 @@ pub struct Proxy {
     pub errors_total: u64,
 }
 
-/// A support service (speech, embeddings, …).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Service {
-    pub name: String,
-    pub node: Option<NodeId>,
-    pub state: String,
-}
-
 /// Whether the operator still has something to do before the first swap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -67,6 +58,9 @@ pub struct Status {
     /// `null` while no webhook is set.
     pub webhook: Option<serde_json::Value>,
     pub setup: Setup,
+    /// The newest changes of connectivity.
+    #[serde(default)]
+    pub connectivity: ConnectivitySummary,
 }
 
 /// The first event of a stream: the status, the models and the settings.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deep::DeepSummary;
 use crate::{
     Time,
     id::{NodeId, OperationId, RecipeId, RepoId, UnitId},
@@ -61,6 +62,9 @@ pub struct Unit {
     pub memory_bytes: Option<u64>,
     /// Why it is not well.
     pub message: Option<String>,
+    /// The last deep probe; `null` before the first.
+    #[serde(default)]
+    pub deep: Option<DeepSummary>,
 }
 
 /// `GET /api/units`.

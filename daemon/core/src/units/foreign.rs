@@ -35,6 +35,7 @@ pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
         started_at: facts.started_at,
         ready_at: ready.and_then(|u| u.ready_at),
         memory_bytes: member.memory(),
+        deep: None,
     })
 }
 
