@@ -56,7 +56,6 @@ pub(crate) fn disk_model(repo: &str) -> DiskModel {
         config: None,
         quant_config: None,
         warnings: Vec::new(),
-        stale: Vec::new(),
     }
 }
 
@@ -131,6 +130,7 @@ pub(crate) fn node(n: u32) -> Node {
         containers: Vec::new(),
         listening_ports: vec![22],
         warnings: Vec::new(),
+        stale: Vec::new(),
         history: Vec::new(),
     }
 }
