@@ -8,7 +8,7 @@ use serde_json::Value;
 use spark_ipc::model::inventory::{Fit, FitVerdict};
 use spark_ipc::model::recipe::Recipe;
 
-use crate::catalog::check::flag_value;
+use crate::flags::value_of;
 use crate::inventory::DiskModel;
 
 mod kv;
@@ -51,7 +51,7 @@ impl Need {
 /// Reckons what each node needs for `model` under `recipe` on machines with `total` bytes.
 pub fn need(recipe: &Recipe, model: Option<&DiskModel>, total: Option<u64>) -> Need {
     let ranks = u64::from(recipe.nodes.max(1));
-    let explicit_kv = flag_value(recipe, "--kv-cache-memory-bytes").and_then(bytes_of);
+    let explicit_kv = value_of(&recipe.flags, "--kv-cache-memory-bytes").and_then(bytes_of);
     let config = model.and_then(|m| m.config.as_ref());
     let kv_bytes = explicit_kv
         .or_else(|| Some(least_kv(recipe, config?, ranks)))
@@ -69,7 +69,7 @@ pub fn need(recipe: &Recipe, model: Option<&DiskModel>, total: Option<u64>) -> N
 
 /// The share of `MemTotal` that the engine is told to use.
 pub fn utilization(recipe: &Recipe) -> f64 {
-    flag_value(recipe, "--gpu-memory-utilization")
+    value_of(&recipe.flags, "--gpu-memory-utilization")
         .and_then(|v| v.parse().ok())
         .unwrap_or(DEFAULT_UTILIZATION)
 }
@@ -139,11 +139,11 @@ fn need_without_recipe(model: &DiskModel, nodes: u32) -> Need {
 
 /// The KV cache of one request of full length on one rank.
 fn least_kv(recipe: &Recipe, config: &Value, ranks: u64) -> u64 {
-    let told = flag_value(recipe, "--max-model-len").and_then(bytes_of);
+    let told = value_of(&recipe.flags, "--max-model-len").and_then(bytes_of);
     let context = told
         .or_else(|| kv::context_tokens(config))
         .unwrap_or(UNKNOWN_CONTEXT);
-    let fp8 = flag_value(recipe, "--kv-cache-dtype").is_some_and(|v| v.starts_with("fp8"));
+    let fp8 = value_of(&recipe.flags, "--kv-cache-dtype").is_some_and(|v| v.starts_with("fp8"));
     let width = if fp8 { 1 } else { 2 };
     kv_cost(config, width).map_or(GIB, |cost| cost.bytes(context.min(LARGEST_CONTEXT), ranks))
 }

@@ -5,7 +5,9 @@
 pub mod advice;
 pub mod alert;
 pub mod catalog;
+mod entries;
 pub mod fit;
+pub mod flags;
 pub mod health;
 pub mod inventory;
 pub mod lane;
@@ -14,6 +16,8 @@ mod owner;
 pub mod plan;
 pub mod probe;
 pub mod recover;
+pub mod services;
 pub mod shell;
 pub mod stage;
+pub mod transfer;
 pub mod units;

@@ -6,7 +6,7 @@ use spark_ipc::model::recipe::Executor;
 
 use super::choose::Choice;
 use super::{NodeWorld, Planned, UnitStop, World, touched};
-use crate::catalog::check::dangerous_flags;
+use crate::flags::dangers;
 use crate::launch::MASTER_PORT;
 use crate::units::OWNER;
 
@@ -113,7 +113,8 @@ fn recipe(choice: &Choice<'_>, planned: &mut Planned) {
             "Use a recipe with `executor: mp`: vLLM's own engine runs over several nodes without Ray.",
         ));
     }
-    for flag in dangerous_flags(recipe) {
+    for danger in dangers(recipe) {
+        let flag = &danger.name;
         planned.warnings.push(blocker(
             "dangerous_flag",
             None,

@@ -202,6 +202,7 @@ pub(crate) fn run_unit(world: &mut World, name: &str, nodes: &[u32], bytes: u64)
         ready_at: Some(now()),
         memory_bytes: Some(bytes * nodes.len() as u64),
         message: None,
+        deep: None,
     });
 }
 
