@@ -25,6 +25,7 @@ use crate::units::{self, Units};
 use crate::view::View;
 use crate::web::guard::Hosts;
 use crate::web::{self, AppState};
+use crate::webhook::{self, Webhook};
 use crate::{clock, door, handles, nodes};
 
 /// The recipes inside the program.
@@ -82,7 +83,10 @@ async fn build(
     journal: Journal,
     instance: String,
 ) -> Result<AppState, anyhow::Error> {
-    let settings = Store::new(config.settings.clone());
+    let settings = Arc::new(Store::open(
+        config.settings.clone(),
+        config.paths.settings.clone(),
+    ));
     let catalog = Arc::new(load_catalog(&config.paths));
     tell_errors(&catalog);
     let launches = watch::Sender::new(known_launches(&journal).await);
@@ -116,6 +120,8 @@ async fn build(
         catalog: Arc::clone(&catalog),
         interval_s: settings.live(|v| v.inventory_interval_s),
     });
+    let service_list = watch::Sender::new(Arc::default());
+    let webhook_status = watch::Sender::new(Arc::default());
     let view = View {
         nodes: nodes.list(),
         alerts: nodes.alerts(),
@@ -124,6 +130,8 @@ async fn build(
         operations: operations.list(),
         proxy: traffic.watch(),
         settings: settings.view(),
+        services: service_list.subscribe(),
+        webhook: webhook_status.subscribe(),
     };
     let details = models::Details {
         models: models.clone(),
@@ -146,6 +154,20 @@ async fn build(
         free_timeout_s: settings.live(|v| v.free_timeout_s),
         load_timeout_s: settings.live(|v| v.load_timeout_s),
         restore_last_good: settings.live(|v| v.restore_last_good),
+        hf_token: settings.live(|v| v.hf_token.clone()),
+        disk_reserve_bytes: settings.live(|v| v.disk_reserve_gb.saturating_mul(1_000_000_000)),
+    });
+    let webhook = Webhook::start(webhook::Surroundings {
+        tasks: tasks.clone(),
+        view: view.clone(),
+        status: webhook_status,
+        wanted: settings.live(|v| webhook::Wanted {
+            url: v.webhook_url.clone(),
+            secret: v.webhook_secret.clone(),
+            events: v.webhook_events.clone(),
+            allow_loopback: v.webhook_allow_loopback,
+        }),
+        own_port: config.bind.port(),
     });
     let allowed = settings.live(|v| v.allowed_hosts.clone());
     Ok(AppState {
@@ -158,6 +180,8 @@ async fn build(
         nodes: Arc::new(handles::NodeHandle(nodes.clone())),
         logs: Arc::new(handles::LogHandle(units::Logs { units, nodes })),
         models: Arc::new(handles::DetailHandle(details)),
+        settings,
+        webhook,
         hosts: Hosts::of_this_machine(Arc::new(move || allowed.get())),
     })
 }

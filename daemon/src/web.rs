@@ -40,7 +40,9 @@ use crate::gate::Gate;
 use crate::operations::Operations;
 use crate::proxy::{Forwarder, Traffic};
 use crate::tasks::Tasks;
+use crate::settings::Store;
 use crate::view::View;
+use crate::webhook::Webhook;
 use fault::Fault;
 use guard::Hosts;
 use sections::Sections;
@@ -59,6 +61,9 @@ pub struct AppState {
     pub nodes: Arc<dyn NodeActions>,
     pub logs: Arc<dyn UnitLogs>,
     pub models: Arc<dyn ModelDetails>,
+    /// The settings, to change them.
+    pub settings: Arc<Store>,
+    pub webhook: Webhook,
     /// Which hosts the guard lets in.
     pub hosts: Hosts,
 }

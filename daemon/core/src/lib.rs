@@ -21,3 +21,4 @@ pub mod shell;
 pub mod stage;
 pub mod transfer;
 pub mod units;
+pub mod webhook;

@@ -10,6 +10,8 @@ use super::{Vars, fault};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     pub data_dir: PathBuf,
+    /// The settings that were changed at run time.
+    pub settings: PathBuf,
     pub ssh_dir: PathBuf,
     pub ssh_key: PathBuf,
     pub known_hosts: PathBuf,
@@ -47,6 +49,7 @@ pub(super) fn read(vars: &Vars, faults: &mut Vec<FieldError>) -> Option<Paths> {
         models_yaml: dir("MODELS_YAML"),
         models_overrides: dir("MODELS_OVERRIDES")
             .unwrap_or_else(|| data_dir.join("models_overrides.yaml")),
+        settings: data_dir.join("app_settings.json"),
         journal: data_dir.join("journal.db"),
         ssh_dir,
         data_dir,

@@ -4,6 +4,8 @@ mod meta;
 mod models;
 mod nodes;
 mod operations;
+mod settings;
+mod transfers;
 mod units;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +20,8 @@ pub(super) fn control() -> OpenApiRouter<Web> {
         .merge(nodes::routes())
         .merge(models::routes())
         .merge(operations::routes())
+        .merge(settings::routes())
+        .merge(transfers::routes())
         .merge(units::routes())
         .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))

@@ -28,8 +28,10 @@ use crate::door::{self, Limits};
 use crate::gate::Gate;
 use crate::operations::{Operations, Request};
 use crate::proxy::Traffic;
+use crate::settings::{Store, Values};
 use crate::tasks::Tasks;
 use crate::view::View;
+use crate::webhook;
 
 pub(crate) const FINGERPRINT: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
 
@@ -62,15 +64,33 @@ impl Bench {
         }));
         let (gate, tasks, acts) = (Gate::default(), Tasks::new(), Arc::new(Acts::default()));
         let traffic = Traffic::start(&gate, &tasks);
+        let services = watch::Sender::new(Arc::default());
+        let webhook_status = watch::Sender::new(Arc::default());
         let view = View {
             nodes: nodes.subscribe(),
             alerts: alerts.subscribe(),
             models: models.subscribe(),
             units: units.subscribe(),
+            services: services.subscribe(),
             operations: list.subscribe(),
             proxy: traffic.watch(),
             settings: settings.subscribe(),
+            webhook: webhook_status.subscribe(),
         };
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(Values::default(), folder.path().join("app_settings.json"));
+        let sender = webhook::Webhook::start(webhook::Surroundings {
+            tasks: tasks.clone(),
+            view: view.clone(),
+            status: webhook_status.clone(),
+            wanted: store.live(|v| webhook::Wanted {
+                url: v.webhook_url.clone(),
+                secret: v.webhook_secret.clone(),
+                events: v.webhook_events.clone(),
+                allow_loopback: v.webhook_allow_loopback,
+            }),
+            own_port: 0,
+        });
         let state = AppState {
             view,
             operations,
@@ -81,9 +101,11 @@ impl Bench {
             nodes: Arc::clone(&acts) as Arc<dyn NodeActions>,
             logs: Arc::new(Logs),
             models: Arc::new(NoModels),
+            settings: Arc::new(store),
+            webhook: sender,
             hosts: Hosts::new("", "", Arc::new(Vec::new)),
         };
-        let held = Box::new((alerts, models, units, settings));
+        let held = Box::new((alerts, models, units, settings, services, webhook_status, folder));
         Self {
             state,
             nodes,

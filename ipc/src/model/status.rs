@@ -7,6 +7,7 @@ use crate::Time;
 use super::{
     alert::Alert, connectivity::ConnectivitySummary, inventory::ModelList, node::Node,
     operation::Operation, service::Service, settings::Settings, unit::Unit,
+    webhook::WebhookStatus,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ pub struct Status {
     pub alerts: Vec<Alert>,
     pub proxy: Proxy,
     /// `null` while no webhook is set.
-    pub webhook: Option<serde_json::Value>,
+    pub webhook: Option<WebhookStatus>,
     pub setup: Setup,
     /// The newest changes of connectivity.
     #[serde(default)]
