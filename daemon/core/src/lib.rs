@@ -5,6 +5,7 @@
 pub mod advice;
 pub mod alert;
 pub mod catalog;
+pub mod deep;
 mod entries;
 pub mod fit;
 pub mod flags;
