@@ -17,6 +17,7 @@ mod requests;
 mod restore;
 mod run;
 mod steps;
+mod transfers;
 mod undo;
 
 use std::sync::Arc;

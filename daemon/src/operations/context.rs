@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::journal::{Journal, Launch};
 use crate::models::Models;
 use crate::nodes::Nodes;
-use crate::settings::Live;
+use crate::settings::{Live, Secret};
 use crate::tasks::Tasks;
 use crate::units::Units;
 use crate::view::View;
@@ -32,13 +32,16 @@ pub struct Context {
     pub units: Units,
     pub models: Models,
     pub engine: Engines,
-    pub catalog: Arc<Catalog>,
+    pub catalog: watch::Receiver<Arc<Catalog>>,
     /// Launches that ended in a real answer, newest first.
     pub launches: watch::Sender<Arc<Vec<Launch>>>,
     pub drain_timeout_s: Live<u64>,
     pub free_timeout_s: Live<u64>,
     pub load_timeout_s: Live<u64>,
     pub restore_last_good: Live<bool>,
+    pub hf_token: Live<Option<Secret>>,
+    /// Bytes that stay free on a disk that something is brought to.
+    pub disk_reserve_bytes: Live<u64>,
 }
 
 impl Context {

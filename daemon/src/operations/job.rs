@@ -21,6 +21,11 @@ use super::run::Halt;
 #[serde(tag = "job", rename_all = "snake_case")]
 pub(in crate::operations) enum Job {
     ImageRemove(jobs::image_remove::ImageRemove),
+    Download(jobs::download::Download),
+    Copy(jobs::copy::Copy),
+    Delete(jobs::delete::Delete),
+    ImagePull(jobs::image_pull::ImagePull),
+    ImageCopy(jobs::image_copy::ImageCopy),
 }
 
 /// A step before it begins: its stable name, and the node that it concerns.
@@ -54,6 +59,11 @@ impl Job {
     pub(in crate::operations) fn kind(&self) -> OperationKind {
         match self {
             Self::ImageRemove(_) => OperationKind::ImageRemove,
+            Self::Download(_) => OperationKind::Download,
+            Self::Copy(_) => OperationKind::Copy,
+            Self::Delete(_) => OperationKind::Delete,
+            Self::ImagePull(_) => OperationKind::ImagePull,
+            Self::ImageCopy(_) => OperationKind::ImageCopy,
         }
     }
 
@@ -61,6 +71,11 @@ impl Job {
     pub(in crate::operations) fn subject(&self) -> String {
         match self {
             Self::ImageRemove(job) => job.image.to_string(),
+            Self::Download(job) => job.what.repo.to_string(),
+            Self::Copy(job) => job.repo.to_string(),
+            Self::Delete(job) => job.repo.to_string(),
+            Self::ImagePull(job) => job.image.to_string(),
+            Self::ImageCopy(job) => job.image.to_string(),
         }
     }
 
@@ -68,12 +83,22 @@ impl Job {
     pub(in crate::operations) fn nodes(&self) -> Vec<NodeId> {
         match self {
             Self::ImageRemove(job) => job.nodes.clone(),
+            Self::Download(job) => job.nodes(),
+            Self::Copy(job) => job.nodes(),
+            Self::Delete(job) => job.nodes.clone(),
+            Self::ImagePull(job) => job.nodes.clone(),
+            Self::ImageCopy(job) => job.nodes(),
         }
     }
 
     fn steps(&self) -> Vec<JobStep> {
         match self {
             Self::ImageRemove(job) => job.steps(),
+            Self::Download(job) => job.steps(),
+            Self::Copy(job) => job.steps(),
+            Self::Delete(job) => job.steps(),
+            Self::ImagePull(job) => job.steps(),
+            Self::ImageCopy(job) => job.steps(),
         }
     }
 
@@ -84,18 +109,22 @@ impl Job {
     async fn run(&self, run: &mut JobRun) -> Result<(), Halt> {
         match self {
             Self::ImageRemove(job) => job.run(run).await,
+            Self::Download(job) => job.run(run).await,
+            Self::Copy(job) => job.run(run).await,
+            Self::Delete(job) => job.run(run).await,
+            Self::ImagePull(job) => job.run(run).await,
+            Self::ImageCopy(job) => job.run(run).await,
         }
     }
 
     /// After a failure or a cancel: nothing half done stays, or it is said what does.
-    #[expect(
-        clippy::unused_async,
-        clippy::unused_self,
-        reason = "the jobs that have something to undo come with it"
-    )]
-    async fn undo(&self, _run: &mut JobRun) -> Result<(), String> {
+    async fn undo(&self, run: &mut JobRun) -> Result<(), String> {
         match self {
-            Self::ImageRemove(_) => Ok(()),
+            Self::ImageRemove(_) | Self::Delete(_) => Ok(()),
+            Self::Download(job) => job.undo(run).await,
+            Self::Copy(job) => job.undo(run).await,
+            Self::ImagePull(job) => job.undo(run).await,
+            Self::ImageCopy(job) => job.undo(run).await,
         }
     }
 }
