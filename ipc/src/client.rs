@@ -129,6 +129,17 @@ impl Client {
         decode(response).await
     }
 
+    /// `PUT path` with a JSON body, decoded.
+    pub async fn put<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|e| undecodable(0, &e))?;
+        let response = self.send("PUT", path, Some(body), &[]).await?;
+        decode(response).await
+    }
+
     /// `DELETE path`, decoded.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let response = self.send("DELETE", path, None, &[]).await?;

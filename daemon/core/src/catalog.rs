@@ -8,6 +8,9 @@ use spark_ipc::model::inventory::RecipeSource;
 use spark_ipc::model::recipe::Recipe;
 
 pub mod check;
+pub mod edit;
+pub mod estimate;
+pub mod form;
 mod parse;
 
 /// The `models.yaml` that this program was built with.

@@ -173,7 +173,10 @@ fn fields_are_held_against_their_rules() {
         .into_iter()
         .map(|p| p.path)
         .collect();
-    assert_eq!(paths, ["/nodes", "/port", "/served_name", "/env/LD_PRELOAD"]);
+    assert_eq!(
+        paths,
+        ["/nodes", "/port", "/served_name", "/env/LD_PRELOAD"]
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use spark_ipc::model::unit::{Rank, Unit, UnitState};
 
 use crate::catalog::Catalog;
 use crate::inventory::{DiskModel, DiskState};
-use crate::launch::{FabricLink, ImageFacts, NodeFacts};
+use crate::launch::{FabricLink, ImageFacts, NodeFacts, Ping, Reach};
 use crate::plan::{GIB, Intent, Measured, NodeWorld, Plan, PlanSettings, Planned, World, plan};
 use crate::units::OWNER;
 
@@ -49,10 +49,12 @@ pub(crate) fn disk_model(repo: &str) -> DiskModel {
         revisions: 1,
         size_bytes: 16 * GIB,
         weight_bytes: 16 * GIB,
+        index_bytes: None,
         incomplete_bytes: 0,
         missing: Vec::new(),
         missing_count: 0,
         markers: vec!["safetensors".to_owned()],
+        adapter_base: None,
         config: None,
         quant_config: None,
         warnings: Vec::new(),
@@ -88,6 +90,15 @@ pub(crate) fn facts(n: u8) -> NodeFacts {
         absent: Vec::new(),
         nvidia_runtime: Some(true),
         clock_s: None,
+        clock_ahead_s: Some(0),
+        pings: (1..=2)
+            .filter(|other| *other != n)
+            .map(|other| Ping {
+                address: [192, 168, 100, 9 + other].into(),
+                payload: 8972,
+                reach: Reach::Whole,
+            })
+            .collect(),
     }
 }
 
@@ -217,6 +228,7 @@ pub(crate) fn intent(recipe: &str) -> Intent {
         recipe: Some(RecipeId::new(recipe).unwrap()),
         nodes: None,
         keep: false,
+        allow: Vec::new(),
     }
 }
 
