@@ -1,5 +1,7 @@
 //! The command line's grammar.
 
+mod transfer;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use spark_ipc::id::{Fingerprint, NodeId, RecipeId, UnitId};
 
 use crate::exit::Exit;
 use crate::format::parse_duration;
+
+pub use transfer::{Copy, Download, ImagesCommand, Pull, Rm, Wait};
 
 /// Spark Control: see and swap the models on your DGX Sparks.
 ///
@@ -79,6 +83,19 @@ pub enum Command {
     Swap(Swap),
     /// Stop a unit, or all of ours
     Stop(Stop),
+    /// Download a model from Hugging Face to the disks
+    Download(Download),
+    /// Copy a model from one node to another
+    Copy(Copy),
+    /// Delete a model from the disks
+    Rm(Rm),
+    /// The images on the nodes
+    Images {
+        #[command(subcommand)]
+        command: Option<ImagesCommand>,
+    },
+    /// Pull an image from its registry
+    Pull(Pull),
     /// Operations: what the daemon does and did
     Ops {
         #[command(subcommand)]

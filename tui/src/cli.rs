@@ -4,18 +4,23 @@
 //! [`context::Out`], and none exits the process.
 
 pub mod context;
+mod copy;
+mod download;
 mod events;
 pub mod failure;
 mod follow;
+mod images;
 mod logs;
 mod models;
 mod nodes;
 mod ops;
 mod pick;
+mod rm;
 mod status;
 mod stop;
 mod swap;
 mod table;
+mod transfer;
 
 pub(crate) use models::nodes as model_nodes;
 
@@ -35,6 +40,11 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
         Command::Models { command } => models::run(context, command).await,
         Command::Swap(args) => swap::run(context, args).await,
         Command::Stop(args) => stop::run(context, args).await,
+        Command::Download(args) => download::run(context, args).await,
+        Command::Copy(args) => copy::run(context, args).await,
+        Command::Rm(args) => rm::run(context, args).await,
+        Command::Images { command } => images::run(context, command).await,
+        Command::Pull(args) => images::pull(context, args).await,
         Command::Ops { command } => ops::run(context, command).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events => events::run(context).await,
