@@ -5,7 +5,9 @@
 pub mod advice;
 pub mod alert;
 pub mod catalog;
+pub mod connectivity;
 pub mod deep;
+pub mod doctor;
 mod entries;
 pub mod fit;
 pub mod flags;
@@ -17,6 +19,7 @@ mod owner;
 pub mod plan;
 pub mod probe;
 pub mod recover;
+pub mod scrub;
 pub mod services;
 pub mod shell;
 pub mod stage;

@@ -24,6 +24,8 @@ use crate::shell::{Arg, Remote};
 use section::Sections;
 
 pub use engine::{EngineMetrics, read_engine};
+pub(crate) use fabric::mapped_address;
+pub use fabric::socket;
 pub use gpu::{Cgroup, GpuApp};
 pub use memory::{Memory, Pressure};
 

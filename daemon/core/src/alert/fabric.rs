@@ -10,6 +10,7 @@ use spark_ipc::model::alert::{AlertKind, Severity};
 use spark_ipc::model::node::{FabricPort, Interface, Node};
 
 use super::{Case, Finding, Timing};
+use crate::probe::socket;
 
 /// Megabits per second of a good cable.
 const SPEED_MBPS: u64 = 200_000;
@@ -230,13 +231,4 @@ fn of_node(node: &Node) -> Vec<Cable<'_>> {
             .sort_by_key(|(port, _)| port.hca.contains(|c: char| c.is_ascii_uppercase()));
     }
     cables
-}
-
-/// The name of a device without its PCI domain, which is where twins differ: `roceP2p1s0f1` is `rocep1s0f1`.
-pub(crate) fn socket(hca: &str) -> String {
-    let Some((before, rest)) = hca.split_once('P') else {
-        return hca.to_owned();
-    };
-    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    format!("{before}{rest}")
 }

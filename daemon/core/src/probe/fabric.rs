@@ -116,8 +116,18 @@ pub(super) fn gids(sections: &Sections<'_>) -> Option<Vec<Gid>> {
     Some(lines(body).filter_map(gid).collect())
 }
 
-fn mapped_address(gid: &str) -> Option<Ipv4Addr> {
+pub(crate) fn mapped_address(gid: &str) -> Option<Ipv4Addr> {
     let digits = gid.rsplit_once(":ffff:")?.1.replace(':', "");
     let bits = (digits.len() == 8).then(|| u32::from_str_radix(&digits, 16).ok())??;
     Some(Ipv4Addr::from_bits(bits))
+}
+
+/// The QSFP socket of an RDMA device: its name without the PCI domain, which is where twins differ (`roceP2p1s0f1`
+/// is a twin of `rocep1s0f1`).
+pub fn socket(hca: &str) -> String {
+    let Some((before, rest)) = hca.split_once('P') else {
+        return hca.to_owned();
+    };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{rest}")
 }
