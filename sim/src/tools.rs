@@ -6,6 +6,7 @@
 
 use crate::docker::{self, shim};
 use crate::node::Node;
+use crate::services::PROGRAMS;
 
 pub(crate) mod console;
 mod env;
@@ -43,8 +44,8 @@ pub const NAMES: &[&str] = &[
     "uname",
 ];
 
-/// Programs that only exist inside containers, or behind them.
-const INNER: &[&str] = &["vllm", "ray", shim::NAME];
+/// Programs that only exist inside containers, behind them, or where a fault puts them.
+const INNER: &[&str] = &["vllm", "ray", "uvx", shim::NAME];
 
 /// What the `nonsense` fault prints: an escape sequence that sets the window's title, one that clears
 /// the screen, a bidirectional override, control characters, and bytes that are no UTF-8.
@@ -54,7 +55,7 @@ const NONSENSE: &[u8] =
 
 /// Whether this executable behaves as `name` when it is called so.
 pub fn is_tool(name: &str) -> bool {
-    NAMES.contains(&name) || INNER.contains(&name)
+    NAMES.contains(&name) || INNER.contains(&name) || PROGRAMS.contains(&name)
 }
 
 /// Runs the tool `name` with `args` (without the name) and gives its exit code. The node is the one that
@@ -64,6 +65,7 @@ pub fn dispatch(name: &str, args: &[String]) -> i32 {
         return shim::main(args);
     }
     let outcome = Node::from_env().map_err(Refusal::from).and_then(|node| {
+        node.record_own_argv()?;
         if node.faults().nonsense(name) {
             console::raw(NONSENSE);
             return Ok(0);
@@ -79,8 +81,10 @@ fn run(node: &Node, name: &str, args: &[String]) -> Outcome {
     match name {
         "docker" => docker::main(node, args, &env),
         "vllm" => docker::vllm::main(node, args, &env),
+        name if PROGRAMS.contains(&name) => docker::service::main(node, name, args, &env),
         "nvidia-smi" => nvidia_smi::main(node, args, &env),
-        "hf" | "huggingface-cli" => hf::main(node, args, &env),
+        "hf" | "huggingface-cli" => hf::main(node, name, args, &env),
+        "uvx" => hf::uvx(node, args, &env),
         "sudo" => sudo::main(node, args),
         "ss" => network::ss(node, args),
         "ip" => network::ip(node, args),

@@ -37,6 +37,25 @@ pub struct Model {
     /// For a split GGUF repository: the path of its parts without `-00001-of-…`.
     #[serde(default)]
     pub gguf: Option<String>,
+    /// Files beside those that the other fields tell of: other formats, single GGUF files.
+    #[serde(default)]
+    pub others: Vec<OtherFile>,
+    /// Whether its terms must be accepted first.
+    #[serde(default)]
+    pub gated: bool,
+    /// Whether only its owners see it.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// A file of a repository of which only path and size are known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherFile {
+    /// Path in the repository.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
 }
 
 impl Model {

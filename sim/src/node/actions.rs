@@ -40,13 +40,17 @@ impl Node {
             }
             _ => {}
         }
+        let before = self.faults();
         self.update_faults(|faults| faults.set(fault))?;
+        self.follow_faults(&before)?;
         self.refresh_root()
     }
 
     /// Ends the faults with this name, or all; gives what was active.
     pub fn clear_faults(&self, name: Option<&str>) -> Result<Vec<Fault>, NodeError> {
+        let before = self.faults();
         let gone = self.update_faults(|faults| faults.clear(name))?;
+        self.follow_faults(&before)?;
         if gone
             .iter()
             .any(|fault| matches!(fault, Fault::OrphanEngine { .. }))
