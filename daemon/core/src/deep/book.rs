@@ -84,6 +84,18 @@ impl Book {
         self.pages.get(key).is_some_and(|page| page.result.running)
     }
 
+    /// Whether it was never asked, and is not being asked.
+    pub fn is_new(&self, key: &Key) -> bool {
+        let page = self.pages.get(key);
+        page.is_some_and(|page| page.result.history.is_empty() && !page.result.running)
+    }
+
+    /// Whether it has ever given a right answer in this launch, and so is warm.
+    pub fn has_passed(&self, key: &Key) -> bool {
+        let history = self.pages.get(key).map(|page| &page.result.history);
+        history.is_some_and(|points| points.iter().any(|p| p.state == DeepState::Passed))
+    }
+
     pub fn results(&self) -> Vec<DeepResult> {
         self.pages
             .values()

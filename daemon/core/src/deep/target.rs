@@ -1,13 +1,14 @@
 //! What can be asked: units and services, in one shape.
 
-use spark_ipc::id::{NodeId, RepoId};
+use spark_ipc::id::{NodeId, RecipeId};
 use spark_ipc::model::deep::{DeepKind, DeepSubject};
 use spark_ipc::model::inventory::ModelKind;
+use spark_ipc::model::recipe::Recipe;
 use spark_ipc::model::service::{Service, ServiceProbe, ServiceState};
 use spark_ipc::model::unit::{Unit, UnitState};
 
 use super::Key;
-use crate::owner::OWNER;
+use crate::units::is_ours;
 
 /// Something that can be probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +32,14 @@ pub struct Target {
     pub launch: String,
 }
 
-/// The target that `unit` is; `None` without an endpoint. `kind` and `tools` are what its recipe says, and are
-/// asked for by repository. A unit of others is probed only when somebody names it.
-pub fn from_unit(
+/// The target that `unit` is; `None` without an endpoint. `recipe` gives the recipe that it was launched with, if
+/// it is known. A unit of others is probed only when somebody names it.
+pub fn from_unit<'a>(
     unit: &Unit,
-    recipe: impl Fn(&RepoId) -> Option<(ModelKind, bool)>,
+    recipe: impl Fn(&RecipeId) -> Option<&'a Recipe>,
 ) -> Option<Target> {
     let base_url = unit.endpoint.clone()?;
-    let known = unit.repo.as_ref().and_then(recipe);
-    let (kind, tools) = known.unwrap_or((ModelKind::Chat, false));
+    let known = unit.recipe.as_ref().and_then(recipe);
     let head = unit.ranks.first();
     let launch = unit.launch.as_ref().map(ToString::to_string);
     let container = || head.map(|rank| rank.container_id.clone());
@@ -48,7 +48,7 @@ pub fn from_unit(
             subject: DeepSubject::Unit,
             id: unit.id.to_string(),
         },
-        kind: kind_of(kind),
+        kind: kind_of(known.map_or(ModelKind::Chat, |recipe| recipe.kind)),
         node: head.map(|rank| rank.node.clone()),
         base_url,
         health: "/health".to_owned(),
@@ -57,21 +57,33 @@ pub fn from_unit(
             .clone()
             .or_else(|| unit.repo.as_ref().map(ToString::to_string)),
         path: None,
-        tools,
-        due: unit.owner == OWNER && unit.state == UnitState::Ready,
+        tools: known.is_some_and(calls_tools),
+        due: is_ours(unit) && unit.state == UnitState::Ready,
         launch: launch.or_else(container).unwrap_or_default(),
     })
+}
+
+/// Whether the engine turns the model's words into calls of tools by itself.
+fn calls_tools(recipe: &Recipe) -> bool {
+    let has = |name: &str| {
+        recipe
+            .flags
+            .iter()
+            .any(|flag| flag.split('=').next() == Some(name))
+    };
+    has("--enable-auto-tool-choice") && has("--tool-call-parser")
 }
 
 /// What a model of this kind is asked for.
 pub fn kind_of(kind: ModelKind) -> DeepKind {
     match kind {
-        ModelKind::Chat => DeepKind::Chat,
+        // Of what it is not known, a text is asked: so does everything that vLLM serves by default.
+        ModelKind::Chat | ModelKind::Gguf | ModelKind::Other => DeepKind::Chat,
         ModelKind::Embedding => DeepKind::Embeddings,
         ModelKind::Rerank => DeepKind::Rerank,
         ModelKind::SpeechToText => DeepKind::SpeechToText,
         ModelKind::TextToSpeech => DeepKind::TextToSpeech,
-        ModelKind::Image | ModelKind::Gguf | ModelKind::Other => DeepKind::None,
+        ModelKind::Image => DeepKind::None,
     }
 }
 

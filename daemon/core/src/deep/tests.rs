@@ -6,6 +6,7 @@ use spark_ipc::id::NodeId;
 use spark_ipc::model::alert::AlertKind;
 use spark_ipc::model::deep::{DeepKind, DeepLevel, DeepState, DeepSubject};
 use spark_ipc::model::inventory::ModelKind;
+use spark_ipc::model::recipe::Recipe;
 use spark_ipc::model::unit::Unit;
 
 use super::*;
@@ -16,7 +17,7 @@ fn at(second: i64) -> Time {
 
 fn unit(launch: &str) -> Unit {
     serde_json::from_value(json!({
-        "id": "main", "state": "ready", "owner": "spark-control", "repo": "Org/Model", "recipe": null,
+        "id": "main", "state": "ready", "owner": "spark-control", "repo": "Org/Model", "recipe": "model",
         "served_name": "model", "endpoint": "http://10.0.0.1:8000", "launch": launch,
         "ranks": [{"node": "spark1", "rank": 0, "container": "c", "container_id": "id", "image": "i",
                    "state": "running", "exit_code": null, "started_at": null}],
@@ -25,8 +26,17 @@ fn unit(launch: &str) -> Unit {
     .unwrap()
 }
 
+fn recipe(kind: ModelKind, flags: &[&str]) -> Recipe {
+    serde_json::from_value(json!({
+        "id": "model", "repo": "Org/Model", "kind": kind, "image": "vllm/vllm-openai:v0.32.0", "flags": flags,
+    }))
+    .unwrap()
+}
+
 fn target(kind: ModelKind, tools: bool) -> Target {
-    from_unit(&unit("0192-launch"), |_| Some((kind, tools))).unwrap()
+    let flags = ["--enable-auto-tool-choice", "--tool-call-parser=hermes"];
+    let recipe = recipe(kind, if tools { &flags } else { &flags[..1] });
+    from_unit(&unit("0192-launch"), |_| Some(&recipe)).unwrap()
 }
 
 fn probed(state: DeepState) -> Probed {
