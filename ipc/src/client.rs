@@ -118,6 +118,17 @@ impl Client {
         }
     }
 
+    /// `GET path` as it is (an archive).
+    pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
+        let response = self.send("GET", path, None, &[]).await?;
+        let (status, body) = collect(response).await?;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(refused(status.as_u16(), &body))
+        }
+    }
+
     /// `POST path` with a JSON body, decoded.
     pub async fn post<B: Serialize + Sync, T: DeserializeOwned>(
         &self,

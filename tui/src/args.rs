@@ -110,6 +110,18 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<NodesCommand>,
     },
+    /// Examine the cable between the Sparks; every fault comes with a fix
+    Doctor {
+        /// Show the last report instead of making a new one
+        #[arg(long)]
+        last: bool,
+    },
+    /// Save an archive with state, logs and settings for whoever helps you; secrets are removed
+    Bugreport {
+        /// Where to; `-` for standard output
+        #[arg(short, long, value_name = "FILE", default_value = "spark-control-report.tar.gz")]
+        output: PathBuf,
+    },
     /// The public key to put on the Sparks
     SshKey,
     /// A completion script for your shell

@@ -3,8 +3,10 @@
 //! Every command takes a [`Context`] and ends in an [`Exit`] or a [`Failure`]; none prints but through
 //! [`context::Out`], and none exits the process.
 
+mod bugreport;
 pub mod context;
 mod copy;
+mod doctor;
 mod download;
 mod events;
 pub mod failure;
@@ -49,6 +51,8 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events => events::run(context).await,
         Command::Nodes { command } => nodes::run(context, command).await,
+        Command::Doctor { last } => doctor::run(context, last).await,
+        Command::Bugreport { output } => bugreport::run(context, &output).await,
         Command::SshKey => ssh_key(context).await,
         Command::Completions { shell } => completions(context, shell),
     }
