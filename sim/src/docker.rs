@@ -27,6 +27,7 @@ mod proxy;
 mod ps;
 mod reference;
 mod registry;
+pub(crate) mod service;
 pub(crate) mod shim;
 mod spec;
 mod store;

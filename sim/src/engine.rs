@@ -29,8 +29,8 @@ mod serve;
 mod settings;
 mod stage;
 mod startup;
-mod tokens;
-mod units;
+pub(crate) mod tokens;
+pub(crate) mod units;
 
 #[cfg(test)]
 mod testing;

@@ -74,6 +74,14 @@ pub enum Fault {
     },
     /// The fabric cable is out: carrier 0, speed -1.
     LinkDown,
+    /// The largest frame of the fabric's interfaces is another one.
+    FabricMtu {
+        /// Bytes.
+        #[arg(long, default_value_t = 1500)]
+        mtu: u32,
+    },
+    /// The RDMA devices have lost the entries of their IPv4 addresses.
+    GidMissing,
     /// An image is not on this node.
     ImageMissing {
         /// Its reference.
@@ -234,6 +242,8 @@ impl Fault {
             Self::LowPower { .. } => "low_power",
             Self::Thermal { .. } => "thermal",
             Self::LinkDown => "link_down",
+            Self::FabricMtu { .. } => "fabric_mtu",
+            Self::GidMissing => "gid_missing",
             Self::ImageMissing { .. } => "image_missing",
             Self::WrongArch { .. } => "wrong_arch",
             Self::Engine(_) => "engine",
@@ -364,6 +374,19 @@ impl Faults {
     /// Whether the fabric link is down.
     pub fn link_down(&self) -> bool {
         self.has("link_down")
+    }
+
+    /// Largest frame of the fabric's interfaces, when not the usual one.
+    pub fn fabric_mtu(&self) -> Option<u32> {
+        self.find(|fault| match fault {
+            Fault::FabricMtu { mtu } => Some(*mtu),
+            _ => None,
+        })
+    }
+
+    /// Whether the RDMA devices have no entries for their IPv4 addresses.
+    pub fn gid_missing(&self) -> bool {
+        self.has("gid_missing")
     }
 
     /// Whether `image` is missing on this node.

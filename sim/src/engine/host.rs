@@ -59,6 +59,11 @@ pub trait EngineHost: Send + Sync + 'static {
         address.is_loopback().then_some(address)
     }
 
+    /// Whether the engine is the inside of a NIM, which has routes of its own beside the engine's.
+    fn is_nim(&self) -> bool {
+        false
+    }
+
     /// What is to go wrong. Asked at every stage and, while serving, several times a second.
     fn fault(&self) -> Option<EngineFault>;
 
@@ -130,6 +135,23 @@ pub enum EngineFault {
     },
     /// Answers are garbage, as from a broken FP4 kernel.
     Garbage,
+    /// Answers have nothing in them.
+    Empty,
+    /// Speech is silent.
+    Silent,
+    /// Vectors have half their length.
+    WrongDimension,
+    /// The list of models has another name.
+    WrongName,
+    /// Health is well, and no request is ever answered.
+    Frozen,
+    /// Health is well, and every request is answered with status 500.
+    Error,
+    /// The metrics page tells of requests that others have sent.
+    Busy {
+        /// Requests that run, and as many that wait.
+        requests: u64,
+    },
     /// Tokens come `factor` times slower.
     SlowTokens {
         /// At least 1.

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,8 @@ use super::super::proxy;
 use super::super::store::Store;
 use super::faults;
 use crate::engine::{EngineFault, EngineHost, EngineImage, MemoryClaim, OutOfMemory, Stage};
-use crate::node::{Memory, Node, process};
+use crate::node::{Memory, Node, Processor, process};
+use crate::services::ServiceHost;
 use crate::tools::console;
 
 /// How an engine ends whose core process was killed.
@@ -23,7 +25,7 @@ const DEAD_CORE: &str = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore e
 
 /// The engine's view of its node.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(in crate::docker) struct Host {
     node: Node,
     container: Container,
     image: EngineImage,
@@ -31,10 +33,11 @@ pub(super) struct Host {
     shutdown: CancellationToken,
     /// The GPU processes of this engine, to notice when somebody else ended one.
     cores: Mutex<Vec<Weak<Core>>>,
+    began: Instant,
 }
 
 impl Host {
-    pub(super) fn new(
+    pub(in crate::docker) fn new(
         store: Store,
         container: Container,
         image: EngineImage,
@@ -48,6 +51,7 @@ impl Host {
             rank,
             shutdown,
             cores: Mutex::default(),
+            began: Instant::now(),
         }
     }
 
@@ -56,6 +60,30 @@ impl Host {
         self.node
             .memory()
             .unwrap_or_else(|_e| Memory::of(0, 0, 0, 0))
+    }
+
+    fn claim_on(
+        &self,
+        processor: Processor,
+        process: &str,
+        bytes: u64,
+    ) -> Result<Box<dyn MemoryClaim>, OutOfMemory> {
+        let available = self.memory().available;
+        let refused = OutOfMemory {
+            wanted: bytes,
+            available,
+        };
+        if bytes > available {
+            return Err(refused);
+        }
+        let container = self.container.name();
+        let core = Core::start(&self.node, container, process, processor, bytes).ok_or(refused)?;
+        let core = Arc::new(core);
+        self.cores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(&core));
+        Ok(Box::new(Held { core, bytes }))
     }
 
     /// Where the container keeps its Hugging Face cache, on the node.
@@ -101,21 +129,7 @@ impl EngineHost for Host {
     }
 
     fn claim(&self, process: &str, bytes: u64) -> Result<Box<dyn MemoryClaim>, OutOfMemory> {
-        let available = self.memory_available();
-        let refused = OutOfMemory {
-            wanted: bytes,
-            available,
-        };
-        if bytes > available {
-            return Err(refused);
-        }
-        let core = Core::start(&self.node, self.container.name(), process, bytes).ok_or(refused)?;
-        let core = Arc::new(core);
-        self.cores
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::downgrade(&core));
-        Ok(Box::new(Held { core, bytes }))
+        self.claim_on(Processor::Gpu, process, bytes)
     }
 
     fn snapshot(&self, repo: &str, revision: Option<&str>) -> Option<PathBuf> {
@@ -184,11 +198,27 @@ impl EngineHost for Host {
                 exit_code: 1,
             });
         }
-        faults::of(&self.node.faults(), self.container.name(), self.rank)
+        let age_s = self.began.elapsed().as_secs_f64() * self.speed();
+        let faults = self.node.faults();
+        faults::of(&faults, self.container.name(), self.rank, age_s)
     }
 
     fn shutdown(&self) -> CancellationToken {
         self.shutdown.clone()
+    }
+}
+
+impl ServiceHost for Host {
+    fn folder(&self, path: &str) -> Option<PathBuf> {
+        self.container.spec.on_node(path).map(PathBuf::from)
+    }
+
+    fn claim_ram(&self, process: &str, bytes: u64) -> Result<Box<dyn MemoryClaim>, OutOfMemory> {
+        self.claim_on(Processor::Cpu, process, bytes)
+    }
+
+    fn disk_free(&self) -> u64 {
+        self.node.disk().free
     }
 }
 
@@ -204,12 +234,19 @@ struct Core {
     node: Node,
     container: String,
     name: String,
+    processor: Processor,
     pid: u32,
     child: Mutex<Child>,
 }
 
 impl Core {
-    fn start(node: &Node, container: &str, name: &str, bytes: u64) -> Option<Self> {
+    fn start(
+        node: &Node,
+        container: &str,
+        name: &str,
+        processor: Processor,
+        bytes: u64,
+    ) -> Option<Self> {
         let child = Command::new("sleep")
             .arg0(name)
             .arg("infinity")
@@ -224,6 +261,7 @@ impl Core {
             node: node.clone(),
             container: container.to_owned(),
             name: name.to_owned(),
+            processor,
             pid: child.id(),
             child: Mutex::new(child),
         };
@@ -231,9 +269,12 @@ impl Core {
     }
 
     fn hold(&self, bytes: u64) -> bool {
-        self.node
-            .claim(self.pid, &self.name, bytes, Some(&self.container))
-            .is_ok()
+        let container = Some(self.container.as_str());
+        let claimed = match self.processor {
+            Processor::Gpu => self.node.claim(self.pid, &self.name, bytes, container),
+            Processor::Cpu => self.node.claim_ram(self.pid, &self.name, bytes, container),
+        };
+        claimed.is_ok()
     }
 }
 
