@@ -6,30 +6,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use spark_core::catalog::Catalog;
 use spark_ipc::version::{PROTOCOL, VersionInfo};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{Config, Paths, Vars};
+use crate::bugreport::BugReports;
+use crate::config::{Config, Vars};
+use crate::connectivity::{self, Connectivity};
+use crate::deep::{self, Deep};
+use crate::doctor::Doctor;
 use crate::engine::Engines;
 use crate::gate::Gate;
 use crate::journal::{Journal, Launch};
 use crate::models::{self, Models};
 use crate::operations::{self, Operations};
+use crate::overrides::Overrides;
 use crate::proxy::Traffic;
-use crate::settings::Store;
+use crate::settings::{Store, Values};
+use crate::services::{self, Services};
 use crate::tasks::Tasks;
 use crate::units::{self, Units};
 use crate::view::View;
 use crate::web::guard::Hosts;
 use crate::web::{self, AppState};
 use crate::webhook::{self, Webhook};
-use crate::{clock, door, handles, nodes};
+use crate::{alerts, clock, door, handles, nodes};
 
-/// The recipes inside the program.
-const BUNDLED: &str = include_str!("../../models.yaml");
 /// How long everything may take to end.
 const GRACE: Duration = Duration::from_secs(6);
 
@@ -87,13 +90,14 @@ async fn build(
         config.settings.clone(),
         config.paths.settings.clone(),
     ));
-    let catalog = Arc::new(load_catalog(&config.paths));
-    tell_errors(&catalog);
+    let overrides = Overrides::start((&config.paths).into(), tasks);
     let launches = watch::Sender::new(known_launches(&journal).await);
     let gate = Gate::default();
     let engine = Engines::new().context("cannot make the HTTP client")?;
     let traffic = Traffic::start(&gate, tasks);
     let (operations, seat) = Operations::channel();
+    let (deep, deep_seat) = Deep::channel();
+    let (connectivity, connectivity_seat) = Connectivity::channel();
     let nodes = nodes::Nodes::start(nodes::Surroundings {
         nodes: config.nodes.clone(),
         key_path: config.paths.ssh_key.clone(),
@@ -109,6 +113,8 @@ async fn build(
         operations: operations.list(),
         gate: gate.clone(),
         engine: engine.clone(),
+        deep: deep.clone(),
+        adoptions: config.paths.adoptions.clone(),
     });
     let models = Models::start(models::Surroundings {
         tasks: tasks.clone(),
@@ -117,27 +123,50 @@ async fn build(
         units: units.list(),
         operations: operations.list(),
         launches: launches.subscribe(),
-        catalog: Arc::clone(&catalog),
+        catalog: overrides.catalog(),
         interval_s: settings.live(|v| v.inventory_interval_s),
     });
-    let service_list = watch::Sender::new(Arc::default());
+    let services = Services::start(services::Surroundings {
+        tasks: tasks.clone(),
+        node_list: nodes.list(),
+        units: units.clone(),
+        operations: operations.clone(),
+        engine: engine.clone(),
+        interval_s: settings.live(|v| v.poll_interval_s),
+        autostart: settings.live(|v| v.services_autostart),
+        overrides: config.paths.services_overrides.clone(),
+        boots: config.paths.service_boots.clone(),
+    });
     let webhook_status = watch::Sender::new(Arc::default());
     let view = View {
         nodes: nodes.list(),
-        alerts: nodes.alerts(),
+        alerts: alerts::start(alerts::Surroundings {
+            tasks: tasks.clone(),
+            judged: vec![nodes.alerts(), deep.alerts()],
+            units: units.list(),
+            operations: operations.list(),
+            engine: engine.clone(),
+        }),
         models: models.menu(),
         units: units.list(),
         operations: operations.list(),
         proxy: traffic.watch(),
         settings: settings.view(),
-        services: service_list.subscribe(),
+        connectivity: connectivity.newest(),
+        services: services.list(),
         webhook: webhook_status.subscribe(),
     };
     let details = models::Details {
         models: models.clone(),
-        catalog: Arc::clone(&catalog),
+        catalog: overrides.catalog(),
         launches: launches.subscribe(),
         nodes: nodes.list(),
+    };
+    let recipes = models::Recipes {
+        overrides: overrides.clone(),
+        lists: models.changes(),
+        nodes: nodes.list(),
+        units: units.list(),
     };
     seat.start(operations::Context {
         tasks: tasks.clone(),
@@ -146,16 +175,35 @@ async fn build(
         journal,
         nodes: nodes.clone(),
         units: units.clone(),
+        services: services.clone(),
         models,
         engine,
-        catalog,
+        catalog: overrides.catalog(),
         launches,
         drain_timeout_s: settings.live(|v| v.drain_timeout_s),
         free_timeout_s: settings.live(|v| v.free_timeout_s),
         load_timeout_s: settings.live(|v| v.load_timeout_s),
         restore_last_good: settings.live(|v| v.restore_last_good),
         hf_token: settings.live(|v| v.hf_token.clone()),
+        ngc_api_key: settings.live(|v| v.ngc_api_key.clone()),
         disk_reserve_bytes: settings.live(|v| v.disk_reserve_gb.saturating_mul(1_000_000_000)),
+    });
+    deep_seat.start(deep::Surroundings {
+        tasks: tasks.clone(),
+        engine: engine.clone(),
+        units: view.units.clone(),
+        services: view.services.clone(),
+        operations: view.operations.clone(),
+        catalog: overrides.catalog(),
+        interval_s: settings.live(|v| v.deep_health_interval_s),
+    });
+    connectivity_seat.start(connectivity::Surroundings {
+        tasks: tasks.clone(),
+        path: config.paths.connectivity_log.clone(),
+        nodes: view.nodes.clone(),
+        units: view.units.clone(),
+        services: view.services.clone(),
+        deep: deep.clone(),
     });
     let webhook = Webhook::start(webhook::Surroundings {
         tasks: tasks.clone(),
@@ -170,26 +218,49 @@ async fn build(
         own_port: config.bind.port(),
     });
     let allowed = settings.live(|v| v.allowed_hosts.clone());
+    let service_logs = services::ServiceLogs {
+        services,
+        nodes: nodes.clone(),
+    };
+    let adoptions = handles::AdoptionHandle(units.clone());
+    let (version, logs) = (
+        version(config, instance),
+        units::Logs {
+            units,
+            nodes: nodes.clone(),
+        },
+    );
+    let doctor = Doctor::new(nodes.clone());
+    let bug_reports = BugReports {
+        version: version.clone(),
+        view: view.clone(),
+        nodes: nodes.clone(),
+        operations: operations.clone(),
+        logs: logs.clone(),
+        doctor: doctor.clone(),
+        secrets: settings.live(Values::secrets),
+    };
     Ok(AppState {
         view,
         operations,
+        deep,
+        connectivity,
         gate,
         traffic,
         tasks: tasks.clone(),
-        version: version(config, instance),
-        nodes: Arc::new(handles::NodeHandle(nodes.clone())),
-        logs: Arc::new(handles::LogHandle(units::Logs { units, nodes })),
+        version,
+        nodes: Arc::new(handles::NodeHandle(nodes)),
+        services: Arc::new(handles::ServiceHandle(service_logs)),
+        adoptions: Arc::new(adoptions),
+        logs: Arc::new(handles::LogHandle(logs)),
         models: Arc::new(handles::DetailHandle(details)),
+        doctor: Arc::new(doctor),
+        bug_reports: Arc::new(bug_reports),
+        recipes,
         settings,
         webhook,
         hosts: Hosts::of_this_machine(Arc::new(move || allowed.get())),
     })
-}
-
-fn tell_errors(catalog: &Catalog) {
-    for error in catalog.errors() {
-        tracing::warn!(?error, "a recipe cannot be used");
-    }
 }
 
 async fn known_launches(journal: &Journal) -> Arc<Vec<Launch>> {
@@ -208,28 +279,6 @@ fn version(config: &Config, instance: String) -> VersionInfo {
         started_at: clock::now(),
         demo: config.demo,
     }
-}
-
-/// The recipes: those inside the program or `MODELS_YAML`, then the overrides. A file that cannot be read
-/// is an error of the catalogue; the rest works.
-pub fn load_catalog(paths: &Paths) -> Catalog {
-    let mut unread = Vec::new();
-    let mut read = |path: &Path, may_be_absent: bool| match std::fs::read_to_string(path) {
-        Ok(text) => Some(text),
-        Err(error) if may_be_absent && error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            unread.push(format!("{} cannot be read: {error}", path.display()));
-            None
-        }
-    };
-    let file = paths.models_yaml.as_deref();
-    let file = file.and_then(|path| read(path, false));
-    let overrides = read(&paths.models_overrides, true);
-    let mut catalog = Catalog::load(BUNDLED, file.as_deref(), overrides.as_deref());
-    for error in unread {
-        catalog.note(error);
-    }
-    catalog
 }
 
 /// A folder that only we can read.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use spark_core::probe::{EngineMetrics, read_engine};
 use spark_ipc::model::inventory::ModelKind;
 use spark_ipc::text::clean_line;
 
@@ -71,6 +72,11 @@ impl Engines {
         Ok(Self { http })
     }
 
+    /// The client itself, for questions of another shape.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     pub fn at(&self, base_url: &str) -> EngineAt {
         EngineAt {
             http: self.http.clone(),
@@ -101,6 +107,15 @@ impl EngineAt {
         })
     }
 
+    /// The name of the first model that it serves.
+    pub async fn first_model(&self) -> Result<String, EngineError> {
+        let models = self.call("/v1/models", None, SHORT).await?;
+        let value: Value = serde_json::from_slice(&models).unwrap_or(Value::Null);
+        let name = value["data"][0]["id"].as_str().map(|n| clean_line(n, 128));
+        let shown = || EngineError::Empty(clean_line(&String::from_utf8_lossy(&models), 200));
+        name.filter(|n| !n.is_empty()).ok_or_else(shown)
+    }
+
     /// Asks `probe` and reads the answer.
     pub async fn ask(
         &self,
@@ -120,6 +135,12 @@ impl EngineAt {
             text: clean_line(text.trim(), 120),
             seconds,
         })
+    }
+
+    /// What its `/metrics` tells of its queue; nothing where it has no such page.
+    pub async fn metrics(&self) -> Result<EngineMetrics, EngineError> {
+        let page = self.call("/metrics", None, SHORT).await?;
+        Ok(read_engine(&String::from_utf8_lossy(&page)))
     }
 
     async fn call(

@@ -38,10 +38,16 @@ pub struct Values {
     pub free_timeout_s: u64,
     /// Seconds without any progress after which a load is given up.
     pub load_timeout_s: u64,
+    /// Seconds between two deep health checks of a unit or service; 0 for none.
+    pub deep_health_interval_s: u64,
     /// Host names that the TCP door answers to, beside those that are safe by themselves.
     pub allowed_hosts: Vec<String>,
     /// Token for Hugging Face; without it each node's own is used.
     pub hf_token: Option<Secret>,
+    /// Key for NVIDIA's registry and its NIM containers.
+    pub ngc_api_key: Option<Secret>,
+    /// Whether services start by themselves after their node has come up.
+    pub services_autostart: bool,
     /// Gigabytes that stay free on a disk that something is downloaded or copied to.
     pub disk_reserve_gb: u64,
     /// Where events are sent; it may hold a token, so it is shown nowhere.
@@ -68,8 +74,11 @@ impl Default for Values {
             drain_timeout_s: 30,
             free_timeout_s: 60,
             load_timeout_s: 1200,
+            deep_health_interval_s: 300,
             allowed_hosts: Vec::new(),
             hf_token: None,
+            ngc_api_key: None,
+            services_autostart: true,
             disk_reserve_gb: 50,
             webhook_url: None,
             webhook_secret: None,
@@ -129,6 +138,15 @@ impl Values {
             }
         }
         values
+    }
+
+    /// The values of all secrets that are set, to keep them out of what leaves the house.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let secret = |field: &Field| match (field.get)(self) {
+            Parsed::Secret(Some(secret)) => Some(secret.expose().to_owned()),
+            _ => None,
+        };
+        FIELDS.iter().filter_map(secret).collect()
     }
 
     /// A fault for every key that is no setting.

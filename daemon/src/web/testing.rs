@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use spark_ipc::client::{Client, Endpoint};
 use spark_ipc::id::{Fingerprint, NodeId, RepoId, UnitId};
 use spark_ipc::model::alert::Alert;
+use spark_ipc::model::doctor::DoctorReport;
 use spark_ipc::model::inventory::{ModelDetail, ModelList};
 use spark_ipc::model::node::{CheckState, CheckStep, Node, NodeTest, SshKey};
 use spark_ipc::model::operation::{LogLine, Operation};
@@ -23,15 +24,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use super::guard::Hosts;
-use super::{Answer, AppState, LogStream, ModelDetails, NodeActions, UnitLogs, router};
+use super::{Answer, AppState, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs, router};
+use crate::connectivity::Connectivity;
+use crate::deep::Deep;
 use crate::door::{self, Limits};
 use crate::gate::Gate;
+use crate::models::{Lists, Recipes};
 use crate::operations::{Operations, Request};
+use crate::overrides::{Overrides, RecipeFiles};
 use crate::proxy::Traffic;
 use crate::settings::{Store, Values};
 use crate::tasks::Tasks;
 use crate::view::View;
 use crate::webhook;
+
+mod services;
+
+use services::NoServices;
 
 pub(crate) const FINGERPRINT: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
 
@@ -39,6 +48,8 @@ pub(crate) const FINGERPRINT: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJW
 pub(crate) struct Bench {
     pub(crate) state: AppState,
     pub(crate) nodes: watch::Sender<Arc<Vec<Node>>>,
+    /// What is on the disks.
+    pub(crate) lists: watch::Sender<Lists>,
     pub(crate) operations: watch::Sender<Arc<Vec<Operation>>>,
     pub(crate) requests: mpsc::Receiver<Request>,
     /// What was trusted.
@@ -75,6 +86,7 @@ impl Bench {
             operations: list.subscribe(),
             proxy: traffic.watch(),
             settings: settings.subscribe(),
+            connectivity: watch::Sender::default().subscribe(),
             webhook: webhook_status.subscribe(),
         };
         let folder = tempfile::tempdir().unwrap();
@@ -91,16 +103,34 @@ impl Bench {
             }),
             own_port: 0,
         });
+        let files = RecipeFiles {
+            bundle: None,
+            overrides: folder.path().join("models_overrides.yaml"),
+        };
+        let lists = watch::Sender::new(Lists::default());
+        let recipes = Recipes {
+            overrides: Overrides::start(files, &tasks),
+            lists: lists.subscribe(),
+            nodes: nodes.subscribe(),
+            units: units.subscribe(),
+        };
         let state = AppState {
             view,
             operations,
+            deep: Deep::channel().0,
+            connectivity: Connectivity::channel().0,
             gate,
             traffic,
             tasks,
             version: version(),
             nodes: Arc::clone(&acts) as Arc<dyn NodeActions>,
             logs: Arc::new(Logs),
+            services: Arc::new(NoServices),
+            adoptions: Arc::new(NoServices),
             models: Arc::new(NoModels),
+            doctor: Arc::new(Healer),
+            bug_reports: Arc::new(Healer),
+            recipes,
             settings: Arc::new(store),
             webhook: sender,
             hosts: Hosts::new("", "", Arc::new(Vec::new)),
@@ -109,6 +139,7 @@ impl Bench {
         Self {
             state,
             nodes,
+            lists,
             operations: list,
             requests,
             acts,
@@ -319,5 +350,31 @@ impl ModelDetails for NoModels {
 
     fn recipe(&self, repo: RepoId) -> Answer<'_, RecipeInForce> {
         async move { no_model(&repo) }.boxed()
+    }
+}
+
+/// A doctor who finds nothing, and an archive with nothing in it.
+struct Healer;
+
+impl FabricDoctor for Healer {
+    fn examine(&self) -> Answer<'_, DoctorReport> {
+        let now = crate::clock::now();
+        let report = DoctorReport {
+            started_at: now,
+            ended_at: now,
+            passed: true,
+            checks: Vec::new(),
+        };
+        async { Ok(report) }.boxed()
+    }
+
+    fn last(&self) -> Option<DoctorReport> {
+        None
+    }
+}
+
+impl BugReport for Healer {
+    fn make(&self) -> Answer<'_, Vec<u8>> {
+        async { Ok(vec![0x1f, 0x8b]) }.boxed()
     }
 }

@@ -1,5 +1,6 @@
 # The QSFP ports of a node, one thing a line, fields split by tabs.
 S=${HOST_SYS:-/sys}
+addresses=$(ip -br -4 addr 2>/dev/null)
 line() { v=; if [ -r "$1" ]; then IFS= read -r v <"$1"; fi 2>/dev/null; }
 for d in "$S"/class/infiniband/*; do
   [ -e "$d/ports/1" ] || continue
@@ -20,7 +21,7 @@ for d in "$S"/class/infiniband/*; do
     case $v in *'RoCE v2'*) printf 'gid\t%s\t%s\t%s\n' "${d##*/}" "${g##*/}" "$gid" ;; esac
   done
 done
-ip -br -4 addr 2>/dev/null | while read -r name state addresses; do
-  for address in $addresses; do printf 'address\t%s\t%s\n' "${name%%@*}" "$address"; done
+printf '%s\n' "$addresses" | while read -r name state all; do
+  for address in $all; do printf 'address\t%s\t%s\n' "${name%%@*}" "$address"; done
 done
 echo end
