@@ -164,6 +164,10 @@ async fn build(
     };
     let recipes = models::Recipes {
         overrides: overrides.clone(),
+        images: models::Images {
+            nodes: Some(nodes.clone()),
+            list: nodes.list(),
+        },
         lists: models.changes(),
         nodes: nodes.list(),
         units: units.list(),
@@ -177,7 +181,7 @@ async fn build(
         units: units.clone(),
         services: services.clone(),
         models,
-        engine,
+        engine: engine.clone(),
         catalog: overrides.catalog(),
         launches,
         drain_timeout_s: settings.live(|v| v.drain_timeout_s),

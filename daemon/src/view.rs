@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use spark_ipc::Time;
 use spark_ipc::model::alert::Alert;
+use spark_ipc::model::connectivity::ConnectivitySummary;
 use spark_ipc::model::inventory::ModelList;
 use spark_ipc::model::node::Node;
 use spark_ipc::model::operation::Operation;
@@ -28,6 +29,8 @@ pub struct View {
     pub operations: watch::Receiver<Arc<Vec<Operation>>>,
     pub proxy: watch::Receiver<Arc<Proxy>>,
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// The newest entries of the connectivity log.
+    pub connectivity: watch::Receiver<Arc<ConnectivitySummary>>,
     /// `None` while no receiver is set.
     pub webhook: watch::Receiver<Arc<Option<WebhookStatus>>>,
 }
@@ -47,6 +50,7 @@ impl View {
             proxy: Proxy::clone(&self.proxy.borrow()),
             webhook: Option::clone(&self.webhook.borrow()),
             setup,
+            connectivity: ConnectivitySummary::clone(&self.connectivity.borrow()),
         }
     }
 

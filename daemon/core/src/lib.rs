@@ -12,6 +12,7 @@ mod entries;
 pub mod fit;
 pub mod flags;
 pub mod health;
+pub mod infer;
 pub mod inventory;
 pub mod lane;
 pub mod launch;

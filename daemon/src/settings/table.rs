@@ -101,6 +101,15 @@ pub(super) const FIELDS: &[Field] = &[
         "Seconds between two looks at a node's health."
     ),
     number!(
+        "DEEP_HEALTH_INTERVAL_S",
+        deep_health_interval_s,
+        "nodes",
+        0..=86400,
+        "a number of seconds from 0 to 86400",
+        "Deep health interval",
+        "Seconds between two deep health checks: a real question to each unit and service. 0 turns them off."
+    ),
+    number!(
         "INVENTORY_INTERVAL_S",
         inventory_interval_s,
         "nodes",
@@ -226,6 +235,35 @@ pub(super) const FIELDS: &[Field] = &[
         put: |values, parsed| {
             if let Parsed::Secret(secret) = parsed {
                 values.hf_token = secret;
+            }
+        },
+    },
+    secret!(
+        "NGC_API_KEY",
+        ngc_api_key,
+        "services",
+        |text: &str| (16..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+        "16-256 visible ASCII characters",
+        "NGC API key",
+        "Opens nvcr.io and is given to NIM containers. Docker keeps the login in ~/.docker/config.json of the node, base64 \
+         and not encrypted."
+    ),
+    Field {
+        key: "SERVICES_AUTOSTART",
+        kind: "boolean",
+        label: "Start services",
+        help: "After a node or the daemon came up, start the services that are set to start by themselves, in order, and \
+               start one again that died.",
+        group: "services",
+        parse: |text| match text {
+            "true" | "1" | "yes" | "on" => Ok(Parsed::Flag(true)),
+            "false" | "0" | "no" | "off" => Ok(Parsed::Flag(false)),
+            _ => Err("true or false"),
+        },
+        get: |values| Parsed::Flag(values.services_autostart),
+        put: |values, parsed| {
+            if let Parsed::Flag(flag) = parsed {
+                values.services_autostart = flag;
             }
         },
     },

@@ -11,6 +11,7 @@ use futures_util::stream::{BoxStream, SelectAll, select_all};
 use serde::Serialize;
 use spark_ipc::Time;
 use spark_ipc::model::alert::Alert;
+use spark_ipc::model::connectivity::ConnectivitySummary;
 use spark_ipc::model::inventory::ModelList;
 use spark_ipc::model::node::Node;
 use spark_ipc::model::operation::Operation;
@@ -35,6 +36,7 @@ pub(super) enum Name {
     Alerts,
     Traffic,
     Settings,
+    Connectivity,
 }
 
 /// All sections; cheap to clone.
@@ -48,6 +50,7 @@ pub(super) struct Sections {
     operations: Section<Vec<Operation>>,
     proxy: Section<Proxy>,
     settings: Section<Settings>,
+    connectivity: Section<ConnectivitySummary>,
     webhook: Section<Option<WebhookStatus>>,
 }
 
@@ -62,6 +65,7 @@ impl Sections {
             operations: Section::new(&view.operations),
             proxy: Section::new(&view.proxy),
             settings: Section::new(&view.settings),
+            connectivity: Section::new(&view.connectivity),
             webhook: Section::new(&view.webhook),
         }
     }
@@ -77,6 +81,7 @@ impl Sections {
             self.alerts.changes(Name::Alerts),
             self.proxy.changes(Name::Traffic),
             self.settings.changes(Name::Settings),
+            self.connectivity.changes(Name::Connectivity),
         ])
     }
 
@@ -97,6 +102,7 @@ impl Sections {
             Name::Operations => field("operations", "operations", self.operations.json()),
             Name::Alerts => field("alerts", "alerts", self.alerts.json()),
             Name::Traffic => field("traffic", "proxy", self.proxy.json()),
+            Name::Connectivity => field("connectivity", "connectivity", self.connectivity.json()),
             Name::Models => whole("models", &self.models.json()),
             Name::Settings => whole("settings", &self.settings.json()),
         }
@@ -142,6 +148,8 @@ impl Sections {
             self.webhook.json(),
             Bytes::from_static(b",\"setup\":"),
             setup,
+            Bytes::from_static(b",\"connectivity\":"),
+            self.connectivity.json(),
         ]
     }
 }
@@ -241,6 +249,7 @@ mod tests {
             Name::Alerts,
             Name::Traffic,
             Name::Settings,
+            Name::Connectivity,
         ];
         for section in all {
             let (name, data) = parsed(&sections.event(section, crate::clock::now()));

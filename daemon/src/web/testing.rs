@@ -29,7 +29,7 @@ use crate::connectivity::Connectivity;
 use crate::deep::Deep;
 use crate::door::{self, Limits};
 use crate::gate::Gate;
-use crate::models::{Lists, Recipes};
+use crate::models::{Images, Lists, Recipes};
 use crate::operations::{Operations, Request};
 use crate::overrides::{Overrides, RecipeFiles};
 use crate::proxy::Traffic;
@@ -110,6 +110,10 @@ impl Bench {
         let lists = watch::Sender::new(Lists::default());
         let recipes = Recipes {
             overrides: Overrides::start(files, &tasks),
+            images: Images {
+                nodes: None,
+                list: nodes.subscribe(),
+            },
             lists: lists.subscribe(),
             nodes: nodes.subscribe(),
             units: units.subscribe(),

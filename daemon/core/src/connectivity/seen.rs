@@ -7,7 +7,7 @@ use spark_ipc::model::node::{DockerState, Freshness, Interface, LinkCause, LinkS
 use spark_ipc::model::service::{Service, ServiceState};
 use spark_ipc::model::unit::{Unit, UnitState};
 
-use crate::owner::OWNER;
+use crate::units::is_ours;
 
 /// One subject, now.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,9 +166,9 @@ fn link(interface: &Interface) -> LinkSeen {
     }
 }
 
-/// Our units; what others started is theirs.
+/// Our units, those that were taken over with them; what others started is theirs.
 pub fn units(units: &[Unit]) -> Vec<Seen> {
-    let ours = units.iter().filter(|unit| unit.owner == OWNER);
+    let ours = units.iter().filter(|unit| is_ours(unit));
     ours.map(|unit| {
         let (state, cause) = match unit.state {
             UnitState::Ready => (Availability::Up, "answers"),
