@@ -105,7 +105,7 @@ function sure(confidence) {
 }
 
 /** @param {any} answer @param {Set<string>} yes @param {() => void} again @returns {(HTMLElement | string)[]} */
-function fitOf({ fit, parts, nodes = [], faults = [], confirm = [] }, yes, again) {
+function fitOf({ fit, memory, nodes = [], faults = [], confirm = [] }, yes, again) {
   /** @type {Record<string, [string, string]>} */
   const verdicts = { fits: ['ok', 'Fits'], tight: ['warn', 'Tight'], does_not_fit: ['bad', 'Too large'], unknown: ['off', 'Unknown'] };
   const [tone, word] = verdicts[fit?.verdict] ?? ['off', words(fit?.verdict)];
@@ -113,7 +113,7 @@ function fitOf({ fit, parts, nodes = [], faults = [], confirm = [] }, yes, again
     ...faults.map((/** @type {any} */ f) => h('div.callout.bad', null, h('strong', null, f.path), h('p', null, f.message), f.fix && h('p.fix', null, f.fix))),
     ...confirm.map((/** @type {any} */ c) => consent(c, yes, again)),
     h('p', null, state(tone, word), ` ${gib(fit?.need_bytes_per_node)} on each Spark. `, h('span.dim', null, fit?.reason ?? '')),
-    parts ? h('p.dim', null, `Weights ${gib(parts.weights_bytes)}, KV cache ${gib(parts.kv_bytes)} for ${tokens(parts.context_tokens)} tokens${known(parts.kv_token_bytes) ? ` at ${(parts.kv_token_bytes / 1024).toFixed(1)} KiB each` : ''}, contexts ${gib(parts.context_bytes)}, spare ${gib(parts.spare_bytes)}.`) : '',
+    memory ? h('p.dim', null, `Weights ${gib(memory.weights_bytes)}, KV cache ${gib(memory.kv_bytes)} for ${tokens(memory.context_tokens)} tokens${known(memory.kv_bytes_per_token) ? ` at ${(memory.kv_bytes_per_token / 1024).toFixed(1)} KiB each` : ''}, contexts ${gib(memory.contexts_bytes)}, spare ${gib(memory.reserve_bytes)}.`) : '',
     h('ul.plain', null, nodes.map((/** @type {any} */ n) => h('li', null, n.node, ' ', state(...(verdicts[n.verdict] ?? ['off', words(n.verdict)])),
       h('span.dim', null, ` ${gib(n.available_bytes)} available, ${gib(n.freed_bytes)} would be given back`)))),
   ];

@@ -93,6 +93,7 @@ impl Manager {
             recipe: request.recipe,
             nodes: request.nodes,
             keep: request.keep,
+            allow: request.allow,
         };
         self.ctx.tasks.spawn("preflight", async move {
             let planned = capture::plan(&ctx, &intent, &new_id()).await;
@@ -107,6 +108,7 @@ impl Manager {
             recipe: request.recipe,
             nodes: request.nodes,
             keep: request.keep,
+            allow: request.allow,
         };
         // Without nodes the planner would choose; while something runs that choice cannot be made.
         let holder = match (&intent.nodes, dry_run) {
@@ -479,8 +481,11 @@ fn refusal(blockers: &[Finding]) -> ApiError {
             None => b.message.clone(),
         },
     });
+    let foreign = first.is_some() && blockers.iter().all(|b| b.code == "foreign_unit");
     let code = if missing {
         ErrorCode::NotFound
+    } else if foreign {
+        ErrorCode::Conflict
     } else {
         ErrorCode::Blocked
     };

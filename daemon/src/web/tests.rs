@@ -3,4 +3,5 @@
 mod control;
 mod documents;
 mod doors;
+mod recipes;
 mod streams;

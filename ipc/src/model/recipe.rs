@@ -123,33 +123,13 @@ pub struct NodeFit {
     pub verdict: super::inventory::FitVerdict,
 }
 
-/// The parts of the need of one node, bytes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct FitParts {
-    /// Its share of the weights.
-    pub weights_bytes: u64,
-    /// KV cache of one request of full length.
-    pub kv_bytes: u64,
-    /// KV cache of one token over all nodes; `null` when the configuration does not tell.
-    pub kv_token_bytes: Option<u64>,
-    /// CUDA contexts, activations, graphs.
-    pub context_bytes: u64,
-    /// What vLLM reserves at the start whatever the model; 0 with `--kv-cache-memory-bytes`.
-    pub reserved_bytes: u64,
-    /// What should stay free beside the model.
-    pub spare_bytes: u64,
-    /// Tokens of one request that the reckoning assumes.
-    pub context_tokens: Option<u64>,
-}
-
 /// Answer to `POST /api/models/{org}/{name}/fit`, which takes a recipe as it is being written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RecipeFit {
     pub fit: super::inventory::Fit,
-    /// `null` while a fault keeps the recipe from being read.
-    pub parts: Option<FitParts>,
+    /// The same, part by part, and how much more would fit.
+    pub memory: super::infer::MemoryFit,
     /// Every node that could be chosen.
     pub nodes: Vec<NodeFit>,
     /// Every fault of the recipe as it stands.

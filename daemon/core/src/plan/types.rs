@@ -179,6 +179,9 @@ pub struct ContainerStop {
     pub id: String,
     /// Whether it ran when the plan was made; a dead one is only removed.
     pub running: bool,
+    /// It is stopped and not removed: somebody else made it and may want it again.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// One unit to stop, its head first so that no client sees half a model.

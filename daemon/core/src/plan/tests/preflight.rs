@@ -131,7 +131,7 @@ fn a_node_that_cannot_be_reached_leaves_its_items_open() {
 #[test]
 fn a_dangerous_flag_blocks_until_it_has_a_yes() {
     let text = "recipes: [{id: solo, repo: Org/Model-8B, image: 'eugr/spark-vllm:latest', \
-                flags: [--trust-remote-code, --gpu-memory-utilization=0.8, --hf-overrides={}]}]";
+                flags: [--trust-remote-code, --gpu-memory-utilization=0.8, '--hf-overrides={}']}]";
     let mut world = world();
     world.catalog = Arc::new(Catalog::load(text, None, None));
     let mut wish = intent("solo");

@@ -203,6 +203,7 @@ pub(crate) fn run_unit(world: &mut World, name: &str, nodes: &[u32], bytes: u64)
         id: UnitId::new(name).unwrap(),
         state: UnitState::Ready,
         owner: OWNER.to_owned(),
+        adopted: false,
         repo: Some(RepoId::new("Org/Other").unwrap()),
         recipe: None,
         served_name: Some("other".to_owned()),
