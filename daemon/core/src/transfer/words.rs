@@ -66,10 +66,11 @@ word!(
 
 word!(
     /// A pattern for file names, as `fnmatch` reads it.
-    FilePattern, "file pattern", "1-255 of A-Z a-z 0-9 . _ / - * ? [ ] ! , not beginning with -",
+    FilePattern, "file pattern", "1-255 of A-Z a-z 0-9 . _ / - * ? [ ] ! , not beginning with -, no ..",
     |v| {
         (1..=255).contains(&v.len())
             && !v.starts_with('-')
+            && !v.contains("..")
             && v.bytes().all(|b| b.is_ascii_alphanumeric() || b"._/-*?[]!".contains(&b))
     }
 );
@@ -101,25 +102,27 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Reads a selection as an operator gave it; the field that is wrong comes with the error.
+    /// Reads a selection as an operator gave it; the field that is wrong, as a JSON pointer, comes with the error.
     pub fn checked(
         repo: RepoId,
         revision: Option<&str>,
         include: &[String],
         exclude: &[String],
-    ) -> Result<Self, (&'static str, InvalidWord)> {
-        let patterns = |field: &'static str, texts: &[String]| {
-            let each = texts.iter().map(|t| FilePattern::checked(t));
-            each.collect::<Result<Vec<_>, _>>().map_err(|e| (field, e))
+    ) -> Result<Self, (String, InvalidWord)> {
+        let patterns = |field: &str, texts: &[String]| {
+            let each = texts.iter().enumerate().map(|(i, text)| {
+                FilePattern::checked(text).map_err(|error| (format!("/{field}/{i}"), error))
+            });
+            each.collect::<Result<Vec<_>, _>>()
         };
         Ok(Self {
             repo,
             revision: revision
                 .map(Revision::checked)
                 .transpose()
-                .map_err(|e| ("/revision", e))?,
-            include: patterns("/include", include)?,
-            exclude: patterns("/exclude", exclude)?,
+                .map_err(|error| ("/revision".to_owned(), error))?,
+            include: patterns("include", include)?,
+            exclude: patterns("exclude", exclude)?,
         })
     }
 
@@ -182,7 +185,7 @@ mod tests {
         for bad in ["", "-r", "a..b", "a b", "$(id)", "a\n"] {
             assert!(Revision::checked(bad).is_err(), "{bad:?}");
         }
-        for bad in ["", "-x", "a b", "`id`", "a;b", "größe"] {
+        for bad in ["", "-x", "a b", "`id`", "a;b", "größe", "../x"] {
             assert!(FilePattern::checked(bad).is_err(), "{bad:?}");
         }
         for bad in ["", ".x", "a/b", "A", "-a"] {
@@ -209,6 +212,6 @@ mod tests {
     fn the_field_that_is_wrong_is_named() {
         let repo = RepoId::new("a/b").unwrap();
         let wrong = Selection::checked(repo, None, &["-x".to_owned()], &[]);
-        assert_eq!(wrong.unwrap_err().0, "/include");
+        assert_eq!(wrong.unwrap_err().0, "/include/0");
     }
 }

@@ -61,7 +61,7 @@ fn selection(request: &DownloadRequest) -> Result<Selection, ApiError> {
     );
     checked.map_err(|(path, error)| {
         let field = FieldError {
-            path: path.to_owned(),
+            path: path.clone(),
             message: error.to_string(),
         };
         ApiError::new(ErrorCode::Invalid, format!("{path}: {error}")).with_fields(vec![field])
