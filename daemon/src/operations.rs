@@ -16,6 +16,7 @@ mod recovery;
 mod requests;
 mod restore;
 mod run;
+mod services;
 mod steps;
 mod transfers;
 mod undo;

@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+mod services;
 mod transfer;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use spark_ipc::id::{Fingerprint, NodeId, RecipeId, UnitId};
 use crate::exit::Exit;
 use crate::format::parse_duration;
 
+pub use services::{Adopt, ServiceAct, ServiceLogs, ServiceSet, ServiceStop, ServicesCommand};
 pub use transfer::{Copy, Download, ImagesCommand, Pull, Rm, Wait};
 
 /// Spark Control: see and swap the models on your DGX Sparks.
@@ -96,6 +98,13 @@ pub enum Command {
     },
     /// Pull an image from its registry
     Pull(Pull),
+    /// Speech, embeddings, rerank and NIM containers beside the model
+    Services {
+        #[command(subcommand)]
+        command: Option<ServicesCommand>,
+    },
+    /// Take over what somebody else started, so that it can be stopped and served from
+    Adopt(Adopt),
     /// Operations: what the daemon does and did
     Ops {
         #[command(subcommand)]

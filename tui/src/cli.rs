@@ -3,6 +3,7 @@
 //! Every command takes a [`Context`] and ends in an [`Exit`] or a [`Failure`]; none prints but through
 //! [`context::Out`], and none exits the process.
 
+mod adopt;
 mod bugreport;
 pub mod context;
 mod copy;
@@ -18,6 +19,7 @@ mod nodes;
 mod ops;
 mod pick;
 mod rm;
+mod services;
 mod status;
 mod stop;
 mod swap;
@@ -47,6 +49,8 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
         Command::Rm(args) => rm::run(context, args).await,
         Command::Images { command } => images::run(context, command).await,
         Command::Pull(args) => images::pull(context, args).await,
+        Command::Services { command } => services::run(context, command).await,
+        Command::Adopt(args) => adopt::run(context, args).await,
         Command::Ops { command } => ops::run(context, command).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events => events::run(context).await,

@@ -4,6 +4,7 @@ use spark_ipc::model::alert::Severity;
 use spark_ipc::model::inventory::{FitVerdict, ModelState};
 use spark_ipc::model::node::{CheckState, Freshness, Link, LinkCause, LinkState, Node};
 use spark_ipc::model::operation::{OperationKind, OperationState, StepState};
+use spark_ipc::model::service::ServiceState;
 use spark_ipc::model::status::ProxyState;
 use spark_ipc::model::unit::UnitState;
 
@@ -48,6 +49,18 @@ pub fn unit(state: UnitState) -> Word {
         UnitState::Failed => Word::new('✖', "failed", Tone::Bad),
         UnitState::Stopped => Word::new('○', "stopped", Tone::Dim),
         UnitState::Unknown => Word::new('?', "unknown", Tone::Warn),
+    }
+}
+
+pub fn service(state: ServiceState) -> Word {
+    match state {
+        ServiceState::Unknown => Word::new('?', "unknown", Tone::Warn),
+        ServiceState::Off => Word::new('○', "off", Tone::Dim),
+        ServiceState::CrashLoop => Word::new('✖', "crash loop", Tone::Bad),
+        ServiceState::Failed => Word::new('✖', "failed", Tone::Bad),
+        ServiceState::Starting => Word::new('◐', "starting", Tone::Busy),
+        ServiceState::Degraded => Word::new('▲', "degraded", Tone::Warn),
+        ServiceState::Ready => Word::new('●', "ready", Tone::Good),
     }
 }
 

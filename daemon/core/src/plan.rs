@@ -12,7 +12,7 @@ use spark_ipc::model::preflight::{Finding, PlannedCommand, Preflight};
 use spark_ipc::model::unit::Unit;
 
 use crate::launch::{Placed, Placement, container_name, rank_argv, served_name, verify_round_trip};
-use crate::units::{OWNER, base_url};
+use crate::units::{base_url, is_ours};
 
 mod checks;
 mod choose;
@@ -161,7 +161,7 @@ impl World {
     fn own_units(&self) -> impl Iterator<Item = &Unit> {
         self.units
             .iter()
-            .filter(|u| u.owner == OWNER && !u.ranks.is_empty())
+            .filter(|u| is_ours(u) && !u.ranks.is_empty())
     }
 }
 

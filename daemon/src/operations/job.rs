@@ -26,6 +26,7 @@ pub(in crate::operations) enum Job {
     Delete(jobs::delete::Delete),
     ImagePull(jobs::image_pull::ImagePull),
     ImageCopy(jobs::image_copy::ImageCopy),
+    Service(jobs::service::ServiceJob),
 }
 
 /// A step before it begins: its stable name, and the node that it concerns.
@@ -64,6 +65,7 @@ impl Job {
             Self::Delete(_) => OperationKind::Delete,
             Self::ImagePull(_) => OperationKind::ImagePull,
             Self::ImageCopy(_) => OperationKind::ImageCopy,
+            Self::Service(job) => job.kind(),
         }
     }
 
@@ -76,6 +78,7 @@ impl Job {
             Self::Delete(job) => job.repo.to_string(),
             Self::ImagePull(job) => job.image.to_string(),
             Self::ImageCopy(job) => job.image.to_string(),
+            Self::Service(job) => job.subject(),
         }
     }
 
@@ -88,6 +91,7 @@ impl Job {
             Self::Delete(job) => job.nodes.clone(),
             Self::ImagePull(job) => job.nodes.clone(),
             Self::ImageCopy(job) => job.nodes(),
+            Self::Service(job) => job.nodes(),
         }
     }
 
@@ -99,6 +103,7 @@ impl Job {
             Self::Delete(job) => job.steps(),
             Self::ImagePull(job) => job.steps(),
             Self::ImageCopy(job) => job.steps(),
+            Self::Service(job) => job.steps(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Job {
             Self::Delete(job) => job.run(run).await,
             Self::ImagePull(job) => job.run(run).await,
             Self::ImageCopy(job) => job.run(run).await,
+            Self::Service(job) => job.run(run).await,
         }
     }
 
@@ -125,6 +131,7 @@ impl Job {
             Self::Copy(job) => job.undo(run).await,
             Self::ImagePull(job) => job.undo(run).await,
             Self::ImageCopy(job) => job.undo(run).await,
+            Self::Service(job) => job.undo(run).await,
         }
     }
 }

@@ -8,4 +8,5 @@ pub(super) mod image_copy;
 pub(super) mod image_pull;
 pub(super) mod image_remove;
 mod relay;
+pub(super) mod service;
 mod verify;

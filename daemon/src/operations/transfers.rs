@@ -59,7 +59,7 @@ fn node_of(ctx: &Context, id: &NodeId) -> Option<Node> {
 }
 
 /// What stands in the way, as one error.
-fn blocked(blockers: &[Finding]) -> Option<ApiError> {
+pub(in crate::operations) fn blocked(blockers: &[Finding]) -> Option<ApiError> {
     let first = blockers.first()?;
     let on = |b: &Finding| match &b.node {
         Some(node) => format!("{node}: {}", b.message),
