@@ -50,7 +50,7 @@ pub enum Runtime {
     /// The one that recipes launch.
     Vllm,
     LlamaCpp,
-    /// A service of the catalogue that runs NVIDIA NeMo.
+    /// A service of the catalogue that runs `NeMo` of NVIDIA.
     Nemo,
     /// A text-to-speech service.
     TextToSpeech,
