@@ -105,6 +105,22 @@ pub enum Command {
     },
     /// Take over what somebody else started, so that it can be stopped and served from
     Adopt(Adopt),
+    /// Whether everything that runs gives right answers
+    Health {
+        /// Units or services; default all
+        names: Vec<String>,
+        /// Ask them now, instead of showing the last answers
+        #[arg(long)]
+        now: bool,
+    },
+    /// Who was up when, why not, and for how long
+    History {
+        /// Nodes, units or services; default all
+        names: Vec<String>,
+        /// How far back: 90m, 24h, 7d
+        #[arg(long, value_parser = parse_duration, default_value = "24h", value_name = "TIME")]
+        since: Duration,
+    },
     /// Operations: what the daemon does and did
     Ops {
         #[command(subcommand)]

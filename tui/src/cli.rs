@@ -12,6 +12,8 @@ mod download;
 mod events;
 pub mod failure;
 mod follow;
+mod health;
+mod history;
 mod images;
 mod logs;
 mod models;
@@ -51,6 +53,8 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
         Command::Pull(args) => images::pull(context, args).await,
         Command::Services { command } => services::run(context, command).await,
         Command::Adopt(args) => adopt::run(context, args).await,
+        Command::Health { names, now } => health::run(context, names, now).await,
+        Command::History { names, since } => history::run(context, names, since).await,
         Command::Ops { command } => ops::run(context, command).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events => events::run(context).await,

@@ -1,6 +1,8 @@
 //! States in words: each with a glyph and a tone, the same on every surface.
 
 use spark_ipc::model::alert::Severity;
+use spark_ipc::model::connectivity::Availability;
+use spark_ipc::model::deep::DeepState;
 use spark_ipc::model::inventory::{FitVerdict, ModelState};
 use spark_ipc::model::node::{CheckState, Freshness, Link, LinkCause, LinkState, Node};
 use spark_ipc::model::operation::{OperationKind, OperationState, StepState};
@@ -49,6 +51,27 @@ pub fn unit(state: UnitState) -> Word {
         UnitState::Failed => Word::new('✖', "failed", Tone::Bad),
         UnitState::Stopped => Word::new('○', "stopped", Tone::Dim),
         UnitState::Unknown => Word::new('?', "unknown", Tone::Warn),
+    }
+}
+
+/// The last deep probe; `None` before the first.
+pub fn deep(state: Option<DeepState>) -> Word {
+    match state {
+        None => Word::new('?', "not asked", Tone::Dim),
+        Some(DeepState::Passed) => Word::new('●', "right", Tone::Good),
+        Some(DeepState::Failed) => Word::new('✖', "wrong", Tone::Bad),
+        Some(DeepState::Busy) => Word::new('◐', "busy", Tone::Busy),
+        Some(DeepState::Unsupported) => Word::new('○', "alive", Tone::Plain),
+    }
+}
+
+pub fn availability(state: Availability) -> Word {
+    match state {
+        Availability::Up => Word::new('●', "up", Tone::Good),
+        Availability::Degraded => Word::new('▲', "degraded", Tone::Warn),
+        Availability::Down => Word::new('✖', "down", Tone::Bad),
+        Availability::Off => Word::new('○', "off", Tone::Dim),
+        Availability::Unknown => Word::new('?', "unknown", Tone::Warn),
     }
 }
 
