@@ -63,6 +63,8 @@ async fn run_in(place: &Place, options: &DemoOptions) -> anyhow::Result<()> {
             keys::authorize(&node, &public)?;
             hosts.push(Host::start(node, true)?);
         }
+        let nodes: Vec<_> = hosts.iter().map(|host| host.node().clone()).collect();
+        keys::introduce(&nodes)?;
         let port = daemon::port(options.port)?;
         let environment = environment(place, &hosts, &key, port);
         let mut daemon = Daemon::start(&program, &place.data, environment)?;

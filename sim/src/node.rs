@@ -29,6 +29,7 @@ mod error;
 pub mod files;
 mod memory;
 mod network;
+pub mod peers;
 pub mod process;
 mod record;
 mod root;

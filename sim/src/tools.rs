@@ -13,6 +13,8 @@ mod env;
 mod hf;
 mod network;
 mod nvidia_smi;
+mod rsync;
+mod ssh;
 mod sudo;
 mod system;
 
@@ -38,7 +40,9 @@ pub const NAMES: &[&str] = &[
     "nproc",
     "nvidia-smi",
     "ping",
+    "rsync",
     "ss",
+    "ssh",
     "sudo",
     "systemctl",
     "uname",
@@ -84,6 +88,8 @@ fn run(node: &Node, name: &str, args: &[String]) -> Outcome {
         name if PROGRAMS.contains(&name) => docker::service::main(node, name, args, &env),
         "nvidia-smi" => nvidia_smi::main(node, args, &env),
         "hf" | "huggingface-cli" => hf::main(node, name, args, &env),
+        "rsync" => rsync::main(node, args, &env),
+        "ssh" => ssh::main(node, args, &env),
         "uvx" => hf::uvx(node, args, &env),
         "sudo" => sudo::main(node, args),
         "ss" => network::ss(node, args),
