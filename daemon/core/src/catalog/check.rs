@@ -14,14 +14,12 @@ pub fn problems(recipe: &Recipe) -> Vec<RecipeFault> {
 
 /// A fault as it stands behind the place of a file: `flags[2]: --x is not …`.
 pub(crate) fn in_words(fault: &RecipeFault) -> String {
-    let mut place = String::new();
-    for part in fault.path.split('/').filter(|p| !p.is_empty()) {
-        match part.parse::<usize>() {
-            Ok(index) => place.push_str(&format!("[{index}]")),
-            Err(_) if place.is_empty() => place.push_str(part),
-            Err(_) => place.push_str(&format!(".{part}")),
-        }
-    }
+    let parts = fault.path.split('/').filter(|p| !p.is_empty());
+    let place = parts.fold(String::new(), |place, part| match part.parse::<usize>() {
+        Ok(index) => format!("{place}[{index}]"),
+        Err(_) if place.is_empty() => part.to_owned(),
+        Err(_) => format!("{place}.{part}"),
+    });
     format!("{place}: {}", sentence(fault))
 }
 

@@ -27,7 +27,7 @@ fn is_plain(text: &str) -> bool {
         || (text.starts_with("--") && !text.starts_with("---"));
     let tricky = text.contains(": ") || text.ends_with(':') || text.ends_with(' ');
     let truth = TRUTHS.iter().any(|word| text.eq_ignore_ascii_case(word));
-    let itself = || serde_saphyr::from_str::<Value>(text).is_ok_and(|v| v == Value::from(text));
+    let itself = || serde_saphyr::from_str::<Value>(text).is_ok_and(|v| v == text);
     begins && !tricky && !truth && text.chars().all(safe) && itself()
 }
 
