@@ -3,12 +3,15 @@
 //! The engine decides like vLLM; everything that belongs to the box (its memory, its disk, its addresses,
 //! its log) comes through [`EngineHost`], so the same engine runs as a container's process and in a test.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, pin::Pin};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{catalog::FlagSpec, stage::Stage};
+
+/// A download that goes on while it is waited for.
+pub type Fetching = Pin<Box<dyn Future<Output = Result<(), Option<String>>> + Send>>;
 
 /// The node and container around one engine process.
 pub trait EngineHost: Send + Sync + 'static {
@@ -33,6 +36,13 @@ pub trait EngineHost: Send + Sync + 'static {
     /// The folder `snapshots/<commit>` of `repo` in the container's Hugging Face cache, if it is there.
     /// `revision` is a branch, a tag or a commit; without it `main`.
     fn snapshot(&self, repo: &str, revision: Option<&str>) -> Option<PathBuf>;
+
+    /// Gets `repo` from the Hub into the container's cache. The error is what the client said, `None` when the
+    /// Hub cannot be reached at all.
+    fn fetch(&self, repo: &str, revision: Option<&str>) -> Fetching {
+        let _nowhere = (repo, revision);
+        Box::pin(std::future::ready(Err(None)))
+    }
 
     /// The image this process came from.
     fn image(&self) -> EngineImage;

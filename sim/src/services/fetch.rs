@@ -26,6 +26,11 @@ pub(super) struct Weights<'a> {
 }
 
 impl Weights<'_> {
+    /// Weights that are not kept.
+    pub(super) fn unnamed(bytes: u64) -> Self {
+        Self { file: "", bytes }
+    }
+
     /// Whether `folder` has them whole.
     pub(super) fn are_in(self, folder: Option<&Path>) -> bool {
         let path = folder.map(|folder| folder.join(self.file));

@@ -1,6 +1,7 @@
 //! `spark-embed`, the embedding service of Spark Control itself: one model, `FastAPI`, port 8000 (`PORT`).
 //!
-//! The model is `MODEL` (Qwen3-Embedding-0.6B when not given), a second one for `/v1/rerank` is `RERANK_MODEL`.
+//! The model is `MODEL` (Qwen3-Embedding-0.6B when not given), a second one for `/v1/rerank` is `RERANK_MODEL`; they
+//! lie in the Hugging Face cache at `/models` and are asked for by repository or by its last part in small letters.
 //! It answers while it loads: `/health` with 503.
 
 use std::sync::Arc;
@@ -82,24 +83,12 @@ fn known(start: &Start, name: &str) -> Result<SmallModel, End> {
 }
 
 async fn load(start: &Start, service: &Service) -> Result<Box<dyn MemoryClaim>, End> {
-    let home = start
-        .host
-        .env("HF_HOME")
-        .unwrap_or_else(|| "/models".to_owned());
     let all = [Some(service.embed), service.rerank];
     let mut bytes = 600 << 20;
     for model in all.into_iter().flatten() {
-        let folder = start.host.folder(&home);
-        let place = format!("hub/models--{}", model.repo.replace('/', "--"));
-        let folder = folder.map(|home| home.join(place));
-        let weights = Weights {
-            file: "model.safetensors",
-            bytes: model.bytes,
-        };
-        let snapshot = start.host.snapshot(model.repo, None).is_some();
-        if !snapshot && !weights.are_in(folder.as_deref()) {
+        if start.host.snapshot(model.repo, None).is_none() {
             start.say(&format!("spark-embed: fetching {}", model.repo));
-            weights.fetch(start, folder.as_deref()).await?;
+            fetch(start, model).await?;
         }
         bytes += model.bytes;
     }
@@ -108,6 +97,20 @@ async fn load(start: &Start, service: &Service) -> Result<Box<dyn MemoryClaim>, 
     start.say(&format!("spark-embed: {} is ready", service.embed.repo));
     service.ready.store(true, Ordering::Relaxed);
     Ok(memory)
+}
+
+/// Gets a model into the mounted cache; without a mount only the time passes.
+async fn fetch(start: &Start, model: SmallModel) -> Result<(), End> {
+    let fetched = match start.host.folder("/models") {
+        Some(_) => start.host.fetch(model.repo, None).await,
+        None => return Weights::unnamed(model.bytes).fetch(start, None).await,
+    };
+    fetched.map_err(|why| {
+        start.say_all(
+            &why.unwrap_or_else(|| "OSError: huggingface.co cannot be reached".to_owned()),
+        );
+        End(3)
+    })
 }
 
 fn router(service: Arc<Service>) -> Router {
@@ -139,7 +142,8 @@ async fn health(State(service): State<Arc<Service>>) -> Response {
 
 async fn models_page(State(service): State<Arc<Service>>) -> Json<Value> {
     let all = [Some(service.embed), service.rerank];
-    let names: Vec<&str> = all.iter().flatten().map(|model| model.repo).collect();
+    let names: Vec<String> = all.into_iter().flatten().map(served).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let names = speech::names(&*service.host, &names);
     let cards: Vec<Value> = names
         .map(|id| json!({"id": id, "object": "model"}))
@@ -150,6 +154,12 @@ async fn models_page(State(service): State<Arc<Service>>) -> Json<Value> {
 async fn metrics() -> Response {
     let text = "# TYPE spark_embed_queue gauge\nspark_embed_queue 0\n";
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+/// The name that clients ask for: `qwen3-embedding-0.6b` of `Qwen/Qwen3-Embedding-0.6B`.
+fn served(model: SmallModel) -> String {
+    let name = model.repo.rsplit('/').next().unwrap_or(model.repo);
+    name.to_lowercase()
 }
 
 /// An error in `OpenAI`'s shape.
@@ -199,7 +209,7 @@ async fn embeddings(State(service): State<Arc<Service>>, body: Bytes) -> Respons
 async fn embedded(service: &Service, request: Embeddings) -> Result<Value, String> {
     let model = service.embed;
     let name = request.model.as_deref().unwrap_or(model.repo);
-    if name != model.repo && name != "spark-embed" {
+    if ![model.repo, &served(model)].contains(&name) {
         return Err(format!("the model {name} is not served here"));
     }
     let Task::Embed(length) = model.task else {

@@ -70,7 +70,10 @@ fn fastapi(kind: Kind, amd: bool, size_bytes: u64) -> ServiceImage {
         architecture: if amd { AMD } else { ARM },
         entrypoint: &[],
         command: &["uvicorn", "app:app", "--host", "0.0.0.0"],
-        env: &[],
+        env: match kind {
+            Kind::SparkEmbed => &["HF_HOME=/models"],
+            _ => &[],
+        },
         size_bytes,
     }
 }

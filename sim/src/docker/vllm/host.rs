@@ -11,10 +11,12 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::container::Container;
-use super::super::proxy;
 use super::super::store::Store;
+use super::super::{entry, proxy};
 use super::faults;
-use crate::engine::{EngineFault, EngineHost, EngineImage, MemoryClaim, OutOfMemory, Stage};
+use crate::engine::{
+    EngineFault, EngineHost, EngineImage, Fetching, MemoryClaim, OutOfMemory, Stage,
+};
 use crate::node::{Memory, Node, Processor, process};
 use crate::services::ServiceHost;
 use crate::tools::console;
@@ -145,6 +147,17 @@ impl EngineHost for Host {
         snapshot.is_dir().then_some(snapshot)
     }
 
+    fn fetch(&self, repo: &str, revision: Option<&str>) -> Fetching {
+        // Where nothing is mounted the cache would be the container's own, and lost with it.
+        let hub = self.hub();
+        let link = self.node.docker_dir().join("programs/hub/hf");
+        let (repo, revision) = (repo.to_owned(), revision.unwrap_or("main").to_owned());
+        Box::pin(async move {
+            hub.ok_or(None)?;
+            fetch(&link, &repo, &revision).await
+        })
+    }
+
     fn image(&self) -> EngineImage {
         self.image.clone()
     }
@@ -220,6 +233,26 @@ impl ServiceHost for Host {
     fn disk_free(&self) -> u64 {
         self.node.disk().free
     }
+}
+
+/// Runs the client of the Hub that every image has, in this container's environment.
+async fn fetch(link: &Path, repo: &str, revision: &str) -> Result<(), Option<String>> {
+    let executable = std::env::current_exe().map_err(|error| Some(error.to_string()))?;
+    entry::link(&executable, link).map_err(|error| Some(error.to_string()))?;
+    let client = tokio::process::Command::new(link)
+        .args(["download", "--revision", revision, repo])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .output();
+    let output = client.await.map_err(|error| Some(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Some(
+        String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    ))
 }
 
 /// Whether two fabric addresses share a /24.
