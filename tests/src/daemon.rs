@@ -382,9 +382,10 @@ fn fold(known: &mut Option<Snapshot>, event: Event) {
         Event::Operations(e) => known.status.operations = e.section.operations,
         Event::Alerts(e) => known.status.alerts = e.section.alerts,
         Event::Traffic(e) => known.status.proxy = e.section.proxy,
+        Event::Services(e) => known.status.services = e.section.services,
         Event::Snapshot(_)
-        | Event::Services(_)
         | Event::Settings(_)
+        | Event::Connectivity(_)
         | Event::Heartbeat(_)
         | Event::Unknown(_) => {}
     }
