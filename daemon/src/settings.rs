@@ -197,13 +197,13 @@ impl Values {
 }
 
 impl Parsed {
-    fn to_json(&self) -> serde_json::Value {
+    fn to_json(&self) -> Value {
         match self {
             Self::Number(n) => (*n).into(),
             Self::Flag(b) => (*b).into(),
             Self::Choice(c) => (*c).into(),
             Self::List(l) => l.join(",").into(),
-            Self::Secret(_) => serde_json::Value::Null,
+            Self::Secret(_) => Value::Null,
         }
     }
 }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use spark_core::recover::{StepMark, StepRecord};
 use spark_ipc::id::{NodeId, OperationId};
 use spark_ipc::model::operation::{OperationKind, OperationState, Step, StepState};
 use tokio_util::sync::CancellationToken;
@@ -142,25 +141,12 @@ pub(in crate::operations) struct JobRun {
     pub(in crate::operations) ctx: Context,
     pub(in crate::operations) record: Record,
     pub(in crate::operations) cancel: CancellationToken,
-    /// How far an earlier run of the daemon got; empty for a job that begins.
-    pub(in crate::operations) marks: Vec<StepRecord>,
 }
 
 impl JobRun {
     /// The operation's id: the label of its containers, the name of its folder on a node.
     pub(in crate::operations) fn id(&self) -> &OperationId {
         &self.record.operation().id
-    }
-
-    /// Whether an earlier run of the daemon began this job: then look first.
-    pub(in crate::operations) fn resumed(&self) -> bool {
-        !self.marks.is_empty()
-    }
-
-    /// How far step `index` got in an earlier run.
-    pub(in crate::operations) fn mark(&self, index: usize) -> Option<StepMark> {
-        let marks = self.marks.iter().filter(|m| m.index == index);
-        marks.map(|m| m.mark).last()
     }
 
     /// Does step `index`: its intent is in the journal before, its end after. `work` gives what it found and

@@ -35,7 +35,6 @@ pub(super) async fn take_up(
             ctx,
             record,
             cancel,
-            marks: open.steps,
         };
         return run.execute(job).await;
     }

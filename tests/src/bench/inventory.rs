@@ -100,7 +100,7 @@ async fn rest_and_look(models: usize) -> Result<Look> {
 /// The daemon's own script, as a node runs it.
 fn listing_script() -> String {
     let nonce = spark_core::shell::Nonce::new([7; 16]);
-    let script = spark_core::inventory::disk::command().render(&nonce);
+    let script = spark_core::inventory::command().render(&nonce);
     format!("sh -s <<'SPARK_BENCH_END'\n{script}\nSPARK_BENCH_END\n:")
 }
 

@@ -55,7 +55,6 @@ impl Manager {
             ctx: self.ctx.clone(),
             record,
             cancel,
-            marks: Vec::new(),
         };
         self.ctx.tasks.spawn("operation", run.execute(job));
         Ok(operation)
