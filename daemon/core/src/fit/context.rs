@@ -46,7 +46,7 @@ fn is_gemma3(config: &Value) -> bool {
     })
 }
 
-/// YaRN names the length that it began with; every other scaling multiplies what is told.
+/// `YaRN` names the length that it began with; every other scaling multiplies what is told.
 fn scaled(config: &Value, told: u64) -> u64 {
     let scaling = field(config, "rope_scaling").or_else(|| field(config, "rope_parameters"));
     let Some(scaling) = scaling.and_then(Value::as_object) else {

@@ -90,7 +90,7 @@ fn latent(config: &Value, layers: &Layers, rank: u64, width: u64) -> KvCost {
     }
 }
 
-/// DeepSeek V4: one vector for all heads, kept for every token in a window and for every group of tokens beyond.
+/// `DeepSeek` V4: one vector for all heads, kept for every token in a window and for every group of tokens beyond.
 fn compressed(config: &Value, ratios: &[Value], width: u64) -> Option<KvCost> {
     let vector = number(config, "head_dim")? * width;
     let ratios = ratios.iter().filter_map(Value::as_u64);

@@ -79,7 +79,7 @@ fn by_type(config: &Value) -> Option<Layers> {
     Some(found)
 }
 
-/// A letter for every layer (Nemotron-H: `*` attention, `M` Mamba), or a number (MiniMax: 1 attention).
+/// A letter for every layer (Nemotron-H: `*` attention, `M` Mamba), or a number (`MiniMax`: 1 attention).
 fn by_pattern(config: &Value) -> Option<Layers> {
     if let Some(pattern) = field(config, "hybrid_override_pattern").and_then(Value::as_str) {
         return Some(Layers {

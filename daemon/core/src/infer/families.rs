@@ -1,7 +1,7 @@
 //! The family of a model: whose parsers, flags and image it needs.
 //!
 //! `model_type` is asked first, then the architecture, then the name. The name is needed where versions share
-//! an architecture (DeepSeek V3, R1 and V3.1; GLM 4.5 and 4.7; fine-tunes of Llama); alone it is only a guess.
+//! an architecture (`DeepSeek` V3, R1 and V3.1; GLM 4.5 and 4.7; fine-tunes of Llama); alone it is only a guess.
 
 use spark_ipc::model::infer::Confidence;
 

@@ -28,7 +28,7 @@ const EMBEDDERS: [&str; 8] = [
 ];
 /// Beginnings of architectures that vLLM transcribes speech with.
 const LISTENERS: [&str; 4] = ["Whisper", "Voxtral", "Qwen3ASR", "GraniteSpeech"];
-/// Names of models that NVIDIA NeMo runs.
+/// Names of models that NVIDIA `NeMo` runs.
 const NEMO: [&str; 3] = ["parakeet", "canary", "sortformer"];
 const SPEAKERS: [&str; 4] = ["kokoro", "orpheus", "parler", "-tts"];
 /// Ends of the names of architectures that write text.

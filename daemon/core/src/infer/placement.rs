@@ -25,6 +25,8 @@ pub(super) struct Placed {
     pub(super) context: Suggested<u64>,
     /// `None` while the memory of the nodes is not known.
     pub(super) fits: Option<bool>,
+    /// Whether the context is shorter than one would like.
+    pub(super) cut: bool,
     /// What keeps the model from being split, when more nodes would have helped.
     pub(super) hindrance: Option<String>,
 }
@@ -55,17 +57,18 @@ pub(super) fn place(ask: &Ask<'_>) -> Placed {
         .filter_map(|count| candidate(ask, *count, wanted.value))
         .collect();
     if tried.is_empty() || ask.model.full_weight_bytes() == 0 {
-        return unknown(ask, wanted);
+        return unknown(ask, &wanted);
     }
     if let Some(whole) = tried.iter().find(|c| c.fits) {
         return Placed {
             placement: split(whole.nodes, Confidence::Likely, &why(ask, whole)),
             context: wanted,
             fits: Some(true),
+            cut: false,
             hindrance: None,
         };
     }
-    cut(ask, &tried, wanted, hindrance)
+    cut(ask, &tried, &wanted, hindrance)
 }
 
 fn split(nodes: u32, confidence: Confidence, reason: &str) -> Suggested<Placement> {
@@ -122,26 +125,22 @@ fn indivisible(ask: &Ask<'_>, parts: u64) -> Option<String> {
     let config = ask.model.config.as_ref()?;
     let number = |name: &str| field(config, name).and_then(Value::as_u64);
     let not = |name: &str, value: u64| format!("{name} {value} does not divide by {parts}");
-    let heads = number("num_attention_heads").filter(|h| h % parts != 0);
+    let heads = number("num_attention_heads").filter(|h| !h.is_multiple_of(parts));
     if let Some(heads) = heads {
         return Some(not("num_attention_heads", heads));
     }
     // Fewer KV heads than parts are repeated.
-    let uneven = |kv: &u64| kv % parts != 0 && (*kv == 0 || parts % kv != 0);
+    let uneven = |kv: &u64| !kv.is_multiple_of(parts) && !parts.is_multiple_of(*kv);
     if let Some(kv) = number("num_key_value_heads").filter(uneven) {
         return Some(not("num_key_value_heads", kv));
     }
     let group = ask.quantization.and_then(|q| q.group_size).unwrap_or(1);
-    ["intermediate_size", "moe_intermediate_size"]
-        .into_iter()
-        .filter(|name| *name != "intermediate_size" || !has_experts(config))
-        .find_map(|name| {
-            let rows = number(name)?;
-            let whole = rows % parts == 0 && (rows / parts) % group.max(1) == 0;
-            let grouped =
-                || format!("{name} {rows} does not divide by {parts} in groups of {group}");
-            (!whole).then(grouped)
-        })
+    // The rows of the experts, where they are told apart: the dense layers beside them are few and wide.
+    let names = ["moe_intermediate_size", "intermediate_size"];
+    let (name, rows) = names.iter().find_map(|name| Some((name, number(name)?)))?;
+    let whole = rows.is_multiple_of(parts) && (rows / parts).is_multiple_of(group.max(1));
+    let grouped = || format!("{name} {rows} does not divide by {parts} in groups of {group}");
+    (!whole).then(grouped)
 }
 
 fn candidate(ask: &Ask<'_>, nodes: u32, wanted: u64) -> Option<Candidate> {
@@ -179,7 +178,7 @@ fn why(ask: &Ask<'_>, chosen: &Candidate) -> String {
 fn cut(
     ask: &Ask<'_>,
     tried: &[Candidate],
-    wanted: Suggested<u64>,
+    wanted: &Suggested<u64>,
     hindrance: Option<String>,
 ) -> Placed {
     let long = |c: &&Candidate| c.longest.unwrap_or(0);
@@ -199,6 +198,7 @@ fn cut(
             ),
             context: Suggested::new(tokens, Confidence::Likely, reason),
             fits: Some(true),
+            cut: true,
             hindrance,
         };
     }
@@ -213,6 +213,7 @@ fn cut(
         placement: split(most, Confidence::Likely, &reason),
         context: Suggested::new(context, Confidence::Guess, short),
         fits: Some(false),
+        cut: true,
         hindrance,
     }
 }
@@ -226,7 +227,7 @@ fn round(tokens: u64) -> u64 {
     }
 }
 
-fn unknown(ask: &Ask<'_>, wanted: Suggested<u64>) -> Placed {
+fn unknown(ask: &Ask<'_>, wanted: &Suggested<u64>) -> Placed {
     let reason = if ask.model.full_weight_bytes() == 0 {
         "no weights are on disk to reckon with"
     } else {
@@ -241,6 +242,7 @@ fn unknown(ask: &Ask<'_>, wanted: Suggested<u64>) -> Placed {
         placement: split(1, Confidence::Guess, reason),
         context: short,
         fits: None,
+        cut: false,
         hindrance: None,
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn bytes_per_parameter(label: &str) -> Option<f64> {
     })
 }
 
-/// The cache that the weights were made for, in the words of ModelOpt or of compressed-tensors.
+/// The cache that the weights were made for, in the words of `ModelOpt` or of compressed-tensors.
 fn made_for_fp8(quant: &Value) -> bool {
     let scheme = quant.get("kv_cache_scheme");
     let bits = scheme.and_then(|s| number(s, "num_bits"));

@@ -1,7 +1,7 @@
 //! From a proposal to the recipe that a yes stores.
 
 use spark_ipc::id::{RecipeId, RepoId};
-use spark_ipc::model::infer::{Runtime, Suggestion};
+use spark_ipc::model::infer::{Runtime, SuggestedFlag, Suggestion};
 use spark_ipc::model::recipe::Recipe;
 
 /// Most characters of a recipe's id.
@@ -25,7 +25,7 @@ pub fn recipe_of(suggestion: &Suggestion) -> Option<Recipe> {
         executor: suggestion.executor.value,
         served_name: (*served != default).then(|| served.clone()),
         port: suggestion.port.value,
-        flags: suggestion.flags.iter().map(|flag| flag.word()).collect(),
+        flags: suggestion.flags.iter().map(SuggestedFlag::word).collect(),
         env: suggestion
             .env
             .iter()

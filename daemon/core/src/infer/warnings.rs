@@ -104,7 +104,7 @@ fn fit(facts: &Facts<'_>) -> Option<SetupWarning> {
             ),
             "Take a smaller quantization of the model, or more nodes",
         )),
-        Some(true) if placed.context.reason.starts_with("cut") => Some(warning(
+        Some(true) if placed.cut => Some(warning(
             "short_context",
             format!(
                 "The context is {} tokens: {}{because}",

@@ -91,7 +91,9 @@ fn a_model_of_transformers_5_gets_an_image_that_has_it() {
     }
     let old = model("org/Old", 57, qwen3_30b());
     assert_eq!(
-        infer(&old, &sparks(2), &[four.clone()]).image.value,
+        infer(&old, &sparks(2), std::slice::from_ref(&four))
+            .image
+            .value,
         four.image
     );
 }
