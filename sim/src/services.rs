@@ -23,7 +23,6 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +48,7 @@ pub(crate) mod vectors;
 
 pub(crate) use self::host::ServiceHost;
 use self::{
+    door::Refused,
     speech_nim::Skill,
     start::{End, Start},
     transcribers::Dialect,
@@ -172,7 +172,7 @@ fn option(args: &[String], flag: &str) -> Option<String> {
 }
 
 /// The form of an upload and the bytes of its `file`.
-fn upload(headers: &HeaderMap, body: &[u8]) -> Result<(Form, Vec<u8>), Response> {
+fn upload(headers: &HeaderMap, body: &[u8]) -> Result<(Form, Vec<u8>), Refused> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());

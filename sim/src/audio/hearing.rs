@@ -1,6 +1,7 @@
 //! What a simulated transcriber hears.
 
 use std::f64::consts::TAU;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
@@ -64,7 +65,11 @@ fn known(sound: &Sound) -> Option<&'static str> {
 
 fn hex(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut out, byte| {
+        // Writing to a string does not fail.
+        write!(out, "{byte:02x}").ok();
+        out
+    })
 }
 
 /// The words in one line.

@@ -103,7 +103,7 @@ mod tests {
         for voice in voices {
             let part = Voice::named(voice, 1.0).say("Good morning to you", 16_000);
             sound.samples.extend(part.samples);
-            sound.samples.extend([0.0; 8000]);
+            sound.samples.extend(vec![0.0; 8000]);
         }
         sound
     }

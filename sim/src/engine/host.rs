@@ -39,8 +39,7 @@ pub trait EngineHost: Send + Sync + 'static {
 
     /// Gets `repo` from the Hub into the container's cache. The error is what the client said, `None` when the
     /// Hub cannot be reached at all.
-    fn fetch(&self, repo: &str, revision: Option<&str>) -> Fetching {
-        let _nowhere = (repo, revision);
+    fn fetch(&self, _repo: &str, _revision: Option<&str>) -> Fetching {
         Box::pin(std::future::ready(Err(None)))
     }
 

@@ -114,7 +114,7 @@ async fn diarization(
     }
     let (form, file) = match upload(&headers, &body) {
         Ok(upload) => upload,
-        Err(refused) => return refused,
+        Err(refused) => return refused.into(),
     };
     let Ok(sound) = wav::read(&file) else {
         return door::detail(StatusCode::BAD_REQUEST, "Could not decode the audio file");

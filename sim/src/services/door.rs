@@ -98,6 +98,22 @@ pub(super) async fn while_loading<T>(
     Ok(end)
 }
 
+/// An answer that says no.
+#[derive(Debug)]
+pub(super) struct Refused(Box<Response>);
+
+impl From<Response> for Refused {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+impl From<Refused> for Response {
+    fn from(refused: Refused) -> Self {
+        *refused.0
+    }
+}
+
 /// `FastAPI`'s error with one sentence.
 pub(super) fn detail(status: StatusCode, text: &str) -> Response {
     (status, Json(json!({ "detail": text }))).into_response()

@@ -13,7 +13,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::door::{self, Framework};
+use super::door::{self, Framework, Refused};
 use super::host::ServiceHost;
 use super::speech;
 use super::start::{End, Start};
@@ -139,9 +139,12 @@ struct VoicesQuery {
 }
 
 async fn voices(Query(query): Query<VoicesQuery>) -> Json<Value> {
-    let card = |id: &&str| match query.legacy {
-        true => json!(id),
-        false => json!({"id": id, "name": id}),
+    let card = |id: &&str| {
+        if query.legacy {
+            json!(id)
+        } else {
+            json!({"id": id, "name": id})
+        }
     };
     Json(json!({"voices": VOICES.iter().map(card).collect::<Vec<_>>()}))
 }
@@ -159,12 +162,12 @@ struct SpeechRequest {
 async fn speech(State(speaker): State<Arc<Speaker>>, body: Bytes) -> Response {
     match asked(&body) {
         Ok(request) => answer(&speaker, &request).await,
-        Err(refused) => refused,
+        Err(refused) => refused.into(),
     }
 }
 
 /// The request, when it is one that Kokoro takes.
-fn asked(body: &[u8]) -> Result<SpeechRequest, Response> {
+fn asked(body: &[u8]) -> Result<SpeechRequest, Refused> {
     let request: SpeechRequest = serde_json::from_slice(body).map_err(|error| {
         let entry = json!([{"type": "json_invalid", "loc": ["body"], "msg": error.to_string()}]);
         (
@@ -174,20 +177,18 @@ fn asked(body: &[u8]) -> Result<SpeechRequest, Response> {
             .into_response()
     })?;
     if request.input.is_none() {
-        return Err(door::missing("body", "input"));
+        return Err(door::missing("body", "input").into());
     }
     let model = request.model.as_deref().unwrap_or("kokoro");
     if !MODELS.contains(&model) {
-        return Err(refuse(
-            "invalid_model",
-            &format!("Unsupported model: {model}"),
-        ));
+        let text = format!("Unsupported model: {model}");
+        return Err(refuse("invalid_model", &text).into());
     }
     let voice = request.voice.as_deref().unwrap_or("af_heart");
     if let Some(unknown) = parts(voice).find(|part| !VOICES.contains(part)) {
         let known = VOICES.join(", ");
         let text = format!("Voice '{unknown}' not found. Available voices: {known}");
-        return Err(refuse("validation_error", &text));
+        return Err(refuse("validation_error", &text).into());
     }
     Ok(request)
 }
@@ -231,7 +232,11 @@ mod tests {
 
     #[test]
     fn requests_are_refused_in_kokoros_shapes() {
-        let status = |body: &str| asked(body.as_bytes()).err().map(|r| r.status().as_u16());
+        let status = |body: &str| {
+            asked(body.as_bytes())
+                .err()
+                .map(|r| Response::from(r).status().as_u16())
+        };
         assert_eq!(
             status(r#"{"input":"hi","voice":"af_bella(2)+af_sky"}"#),
             None

@@ -140,9 +140,10 @@ async fn chat(State(state): State<Arc<Ollama>>, body: Bytes) -> Response {
         Ok(request) => request,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, error.to_string()),
     };
-    let model = match request.model.contains(':') {
-        true => request.model,
-        false => format!("{}:latest", request.model),
+    let model = if request.model.contains(':') {
+        request.model
+    } else {
+        format!("{}:latest", request.model)
     };
     if !on_disk(&*state.host).contains(&model) {
         return refuse(StatusCode::NOT_FOUND, format!("model '{model}' not found"));

@@ -17,7 +17,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::door::{self, Framework};
+use super::door::{self, Framework, Refused};
 use super::host::ServiceHost;
 use super::nim::{self, Nim};
 use super::start::{End, Start};
@@ -186,12 +186,12 @@ async fn metadata(State(speech): State<Arc<Speech>>) -> Json<Value> {
 }
 
 /// The form of a request to a service that is ready.
-fn accepted(speech: &Speech) -> Result<(), Response> {
+fn accepted(speech: &Speech) -> Result<(), Refused> {
     if speech.ready.load(Ordering::Relaxed) {
         return Ok(());
     }
     let text = "Service is initializing. Try again later.";
-    Err(refuse(StatusCode::SERVICE_UNAVAILABLE, text))
+    Err(refuse(StatusCode::SERVICE_UNAVAILABLE, text).into())
 }
 
 async fn transcriptions(

@@ -109,7 +109,9 @@ impl Start {
 pub(super) async fn doom(host: &dyn ServiceHost) -> End {
     loop {
         if let Some(EngineFault::Die { log, exit_code, .. }) = host.fault() {
-            log.iter().for_each(|line| host.log(line));
+            for line in &log {
+                host.log(line);
+            }
             return End(exit_code);
         }
         tokio::time::sleep(WATCH).await;

@@ -1,8 +1,12 @@
 //! What can go wrong with a service that runs, and what comes back after a reboot.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use serde_json::json;
 use spark_sim::cache::{self, Extent};
 use spark_sim::faults::Fault;
+use spark_sim::host::Host;
 
 use crate::spark::Spark;
 
@@ -56,6 +60,23 @@ fn speech_can_be_silent_empty_or_refused() {
     );
     clear(&spark);
     assert_eq!(say().status, 200);
+}
+
+#[test]
+fn a_frozen_service_is_well_and_answers_nobody() {
+    let spark = Spark::with(&[]);
+    spark.ok(&format!(
+        "docker run -d --name kokoro -p 8880:8880 {KOKORO}"
+    ));
+    spark.ready(8880, "/health");
+    set(&spark, &json!({"fault": "service", "mode": "frozen"}));
+    assert_eq!(spark.get(8880, "/health").unwrap().status, 200);
+    let mut asked = spark.begin(8880, "/v1/audio/speech", &json!({"input": "Hello"}));
+    asked
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    let read = std::io::Read::read(&mut asked, &mut [0; 1]);
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
@@ -183,6 +204,27 @@ fn a_reboot_brings_back_what_its_policy_says() {
             "exited", "running", "running", "exited", "running", "exited"
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn docker_starts_with_the_node_without_anybody_asking_it() {
+    let spark = Spark::with(&[]);
+    let host = Host::start(spark.node.clone(), false).unwrap();
+    spark.ok("docker run -d --restart unless-stopped --network host --name ollama ollama/ollama");
+    spark.ready(11_434, "/");
+    spark.node.reboot(0).unwrap();
+    for _ in 0..2000 {
+        // Only the port is asked: a command of Docker's would start it itself.
+        if spark
+            .get(11_434, "/")
+            .is_some_and(|answer| answer.status == 200)
+        {
+            host.power_off().await;
+            return;
+        }
+        spark.sh("true");
+    }
+    panic!("Ollama did not come back");
 }
 
 #[test]

@@ -115,6 +115,19 @@ impl Spark {
         self.send(port, &head, body.to_string().as_bytes()).unwrap()
     }
 
+    /// Sends a `POST` of JSON and does not wait for its answer.
+    pub(crate) fn begin(&self, port: u16, path: &str, body: &Value) -> TcpStream {
+        let mut stream = TcpStream::connect((self.node.config().address, port)).unwrap();
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: n\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let whole = format!("{head}Content-Type: application/json\r\n\r\n{body}");
+        stream.write_all(whole.as_bytes()).unwrap();
+        stream
+    }
+
     /// `POST` of a form with a file and text fields.
     pub(crate) fn upload(
         &self,

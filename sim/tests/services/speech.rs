@@ -145,7 +145,7 @@ fn the_diarizer_tells_two_voices_apart_once_it_is_loaded() {
         said(&spark, "am_adam", "Very well thank you"),
     );
     let mut both = first;
-    both.extend([0; 24_000]);
+    both.extend(vec![0; 24_000]);
     both.extend(&second[44..]);
     let length = u32::try_from(both.len() - 44).unwrap();
     both[40..44].copy_from_slice(&length.to_le_bytes());
