@@ -306,6 +306,11 @@ impl Faults {
         gone
     }
 
+    /// Removes those that `is` names.
+    pub(crate) fn end(&mut self, is: impl Fn(&Fault) -> bool) {
+        self.0.retain(|fault| !is(fault));
+    }
+
     /// Delay before each answer over SSH.
     pub fn slow_ssh(&self) -> Option<Duration> {
         self.find(|fault| match fault {

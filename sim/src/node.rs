@@ -157,6 +157,24 @@ impl Node {
         self.dir.join("docker")
     }
 
+    /// Where Docker keeps what it is about to make an image of.
+    pub(crate) fn docker_tmp(&self) -> PathBuf {
+        self.docker_dir().join("tmp")
+    }
+
+    /// Bytes by which the images are more than at first.
+    fn image_bytes(&self) -> i64 {
+        files::read_json(&self.docker_dir().join("image-bytes.json"))
+            .ok()
+            .flatten()
+            .unwrap_or(0)
+    }
+
+    /// Notes by how many bytes the images are more than at first.
+    pub(crate) fn note_image_bytes(&self, more: i64) -> Result<(), NodeError> {
+        files::write_json(&self.docker_dir().join("image-bytes.json"), &more)
+    }
+
     /// The time by the node's own clock, which a fault can put wrong.
     pub fn now(&self) -> Timestamp {
         let skew = SignedDuration::from_secs(self.faults().clock_skew_s());
@@ -299,7 +317,10 @@ impl Node {
     /// Space on the disk, the Hugging Face cache counted at its apparent size.
     pub fn disk(&self) -> Disk {
         let total = self.config.disk_total_bytes;
-        let used = self.config.disk_other_bytes + apparent_size(&self.hub());
+        let images = self.image_bytes();
+        let used = self.config.disk_other_bytes.saturating_add_signed(images)
+            + apparent_size(&self.hub())
+            + apparent_size(&self.docker_tmp());
         let free = total.saturating_sub(used);
         let free = self.faults().disk_free_bytes().unwrap_or(free);
         Disk {

@@ -73,10 +73,14 @@ fn checks(store: &Store, container: &Container) -> Result<(), StartFailure> {
             )));
         }
     }
-    if !matches!(
-        container.spec.runtime.as_str(),
-        "runc" | "nvidia" | "io.containerd.runc.v2"
-    ) {
+    let gpus = !node.faults().no_gpu_runtime();
+    if container.spec.gpus.is_some() && !gpus {
+        return Err(StartFailure::of_daemon(
+            "could not select device driver \"\" with capabilities: [[gpu]]",
+        ));
+    }
+    let runtime = container.spec.runtime.as_str();
+    if !matches!(runtime, "runc" | "io.containerd.runc.v2") && !(runtime == "nvidia" && gpus) {
         return Err(StartFailure::of_daemon(format!(
             "unknown or invalid runtime name: {}",
             container.spec.runtime

@@ -108,6 +108,14 @@ impl Node {
         Ok(())
     }
 
+    /// Ends the faults that `is` names, because what they hold is no longer so.
+    pub(crate) fn end_faults(&self, is: impl Fn(&Fault) -> bool) -> Result<(), NodeError> {
+        if !self.faults().iter().any(&is) {
+            return Ok(());
+        }
+        self.update_faults(|faults| faults.end(is))
+    }
+
     fn update_faults<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> Result<T, NodeError> {
         let _lock = self.own_lock()?;
         let mut faults = self.faults();
