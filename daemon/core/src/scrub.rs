@@ -103,21 +103,24 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         "webhook",
-        r"(?i)(?P<a>https?://(?:hooks\.[a-z0-9.-]+|(?:[a-z]+\.)?discord(?:app)?\.com/api/webhooks|[a-z0-9.-]*webhook[a-z0-9.-]*|api\.telegram\.org)/)[^\s\x22'<>]+",
+        r"(?i)(?P<a>https?://(?:hooks\.[a-z0-9.-]+|(?:[a-z]+\.)?discord(?:app)?\.com/api/webhooks|[a-z0-9.-]*webhook[a-z0-9.-]*|api\.telegram\.org)/)[^\s\x22'<>\[]+",
     ),
     (
         "webhook",
-        r"(?i)(?P<a>https?://[^\s\x22'<>/]+/(?:[^\s\x22'<>]*/)?(?:web)?hooks?/)[^\s\x22'<>]+",
+        r"(?i)(?P<a>https?://[^\s\x22'<>/]+/(?:[^\s\x22'<>]*/)?(?:web)?hooks?/)[^\s\x22'<>\[]+",
     ),
     (
         "authorization",
-        r"(?i)(?P<a>\b(?:proxy-)?authorization\\?[\x22']?\s*[:=]\s*\\?[\x22']?)(?:(?:bearer|basic|token|digest)\s+)?[^\s\x22'\\,;}]+",
+        r"(?i)(?P<a>\b(?:proxy-)?authorization\\?[\x22']?\s*[:=]\s*\\?[\x22']?)(?:(?:bearer|basic|token|digest)\s+)?[^\s\x22'\\,;}\[]+",
     ),
     (
         "bearer token",
         r"(?i)(?P<a>\bbearer\s+)[A-Za-z0-9._~+/=-]{6,}",
     ),
-    ("cookie", r"(?i)(?P<a>\b(?:set-)?cookie\s*:\s*)[^\r\n]+"),
+    (
+        "cookie",
+        r"(?i)(?P<a>\b(?:set-)?cookie\s*:\s*)[^\s\[][^\r\n]*",
+    ),
     // In double quotes, in those that stand in quoted JSON themselves, in single ones, and bare.
     (
         "secret",
@@ -148,12 +151,12 @@ const PATTERNS: &[(&str, &str)] = &[
         concat!(
             r"(?i)(?P<a>(?:^|\s|[\x22'\[,])--?",
             names!(),
-            r"(?:[\x22']\s*,\s*[\x22']|\s+))[^\s\x22',\]]+"
+            r"(?:[\x22']\s*,\s*[\x22']|\s+))[^\s\x22',\]\[]+"
         ),
     ),
     (
         "secret",
-        r"(?i)(?P<a>[?&](?:sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|key|code|auth)=)[^\s&\x22']+",
+        r"(?i)(?P<a>[?&](?:sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|key|code|auth)=)[^\s&\x22'\[]+",
     ),
     ("Hugging Face token", r"\b(?:hf|api_org)_[A-Za-z0-9]{8,}\b"),
     ("NGC key", r"\bnvapi-[A-Za-z0-9_-]{8,}"),

@@ -159,7 +159,12 @@ fn changes(carrier: &mut Carrier, count: u64, now: Time) -> u64 {
 fn bad(case: &Case<'_>, cable: &Cable<'_>) -> Option<Finding> {
     let down = cable.those(|i| i.carrier == Some(false) || i.state == "down");
     let slow = cable.those(|i| i.speed_mbps.is_some_and(|speed| speed < SPEED_MBPS));
-    let (severity, title, text) = if !down.ports.is_empty() {
+    let (severity, title, text) = if down.ports.is_empty() {
+        let speeds = slow.ports.iter().filter_map(|(_, i)| i.speed_mbps);
+        let speed = speeds.min()? / 1000;
+        let text = format!("{}: {speed} Gb/s instead of 200 Gb/s.", slow.names());
+        (Severity::Warning, "Fabric link is slow", text)
+    } else {
         // With a single Spark an address that was left behind harms nobody.
         let severity = if case.nodes.len() > 1 {
             Severity::Critical
@@ -169,11 +174,6 @@ fn bad(case: &Case<'_>, cable: &Cable<'_>) -> Option<Finding> {
         let verb = if down.ports.len() > 1 { "have" } else { "has" };
         let text = format!("{} {verb} an address, but no link.", down.names());
         (severity, "Fabric link is down", text)
-    } else {
-        let speeds = slow.ports.iter().filter_map(|(_, i)| i.speed_mbps);
-        let speed = speeds.min()? / 1000;
-        let text = format!("{}: {speed} Gb/s instead of 200 Gb/s.", slow.names());
-        (Severity::Warning, "Fabric link is slow", text)
     };
     Some(Finding {
         kind: AlertKind::Link,

@@ -44,6 +44,7 @@ impl Address {
     }
 
     /// The network that it is in.
+    #[must_use]
     pub fn network(self) -> Self {
         let mask = u32::MAX
             .checked_shl(32 - u32::from(self.prefix))

@@ -33,13 +33,9 @@ fn memory_low() {
 }
 
 /// A node with this memory bar, of 120 GiB.
-fn bar(memory: UnifiedMemory) -> Node {
-    with(|node| {
-        node.memory = Some(UnifiedMemory {
-            total_bytes: 120 * GIB,
-            ..memory
-        });
-    })
+fn bar(mut memory: UnifiedMemory) -> Node {
+    memory.total_bytes = 120 * GIB;
+    with(|node| node.memory = Some(memory))
 }
 
 #[test]
