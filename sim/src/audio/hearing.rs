@@ -20,7 +20,7 @@ const CLEAR: f64 = 0.6;
 /// whether a transcriber works.
 const KNOWN: [(&str, &str); 2] = [
     (
-        "c5de54bf1e5279dc165fa21a82569ad9c31d28fc3de9e438022b38b4e4e6af52",
+        "b26659a0e15026e113f539bebeaf23a3a9c49f0b10fee23a4efec52834ed5f41",
         "The quick brown fox jumps over the lazy dog.",
     ),
     (

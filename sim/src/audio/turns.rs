@@ -7,7 +7,7 @@ const PAUSE_S: f64 = 0.25;
 /// A part shorter than this is a click.
 const SHORTEST_S: f64 = 0.08;
 /// Pitches within this ratio are one voice.
-const SAME: f64 = 1.22;
+const SAME: f64 = 1.35;
 /// Sortformer tells at most four speakers apart.
 const MOST: usize = 4;
 /// Pitches of human voices in Hz.
