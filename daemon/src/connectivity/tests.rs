@@ -87,7 +87,6 @@ fn a_refused_write_is_made_good_by_the_next() {
     log.rewrite(&all[..1]).unwrap();
     std::fs::remove_dir_all(folder.path().join("gone")).unwrap();
     std::fs::write(folder.path().join("gone"), b"a file in the way").unwrap();
-    let mut log = Log { file: None, ..log };
     assert!(log.append(&all[1..]).is_err());
     assert!(log.wants_rewriting());
     assert!(log.rewrite(&all).is_err());

@@ -10,7 +10,7 @@ use crate::web::{AdoptionActions, Answer, LogStream, ServiceActions};
 
 pub(super) struct NoServices;
 
-fn none<T>(name: &impl std::fmt::Display) -> Answer<'static, T> {
+fn none<T: Send + 'static>(name: &impl std::fmt::Display) -> Answer<'static, T> {
     let error = ApiError::new(ErrorCode::NotFound, format!("there is no {name}"));
     std::future::ready(Err(error)).boxed()
 }
