@@ -3,677 +3,124 @@
 use super::*;
 use crate::catalog::check::problems;
 
-/// Repository, `model_type`, architecture; then the family, its tool parser and its reasoning parser.
-type Row = (
-    (&'static str, &'static str, &'static str),
-    &'static str,
-    Option<&'static str>,
-    Option<&'static str>,
-);
+/// Repository | `model_type` | architecture | family | tool parser | reasoning parser; `-` is none.
+const ROWS: &str = "
+Qwen/Qwen2.5-7B-Instruct | qwen2 | Qwen2ForCausalLM | Qwen2.5 | hermes | -
+Qwen/QwQ-32B | qwen2 | Qwen2ForCausalLM | QwQ | hermes | deepseek_r1
+Qwen/Qwen3-32B | qwen3 | Qwen3ForCausalLM | Qwen3 | hermes | qwen3
+Qwen/Qwen3-30B-A3B-Instruct-2507 | qwen3_moe | Qwen3MoeForCausalLM | Qwen3 | hermes | -
+Qwen/Qwen3-30B-A3B-Thinking-2507 | qwen3_moe | Qwen3MoeForCausalLM | Qwen3 | hermes | qwen3
+Qwen/Qwen3-Coder-30B-A3B-Instruct | qwen3_moe | Qwen3MoeForCausalLM | Qwen3-Coder | qwen3_xml | -
+Qwen/Qwen3-Coder-Next | qwen3_next | Qwen3NextForCausalLM | Qwen3-Coder | qwen3_xml | -
+Qwen/Qwen3-Next-80B-A3B-Instruct | qwen3_next | Qwen3NextForCausalLM | Qwen3-Next | hermes | -
+Qwen/Qwen3-Next-80B-A3B-Thinking | qwen3_next | Qwen3NextForCausalLM | Qwen3-Next | hermes | qwen3
+Qwen/Qwen3-VL-8B-Instruct | qwen3_vl | Qwen3VLForConditionalGeneration | Qwen3-VL | hermes | -
+Qwen/Qwen3-VL-30B-A3B-Thinking | qwen3_vl_moe | Qwen3VLMoeForConditionalGeneration | Qwen3-VL | hermes | qwen3
+Qwen/Qwen3.5-27B | qwen3_5 | Qwen3_5ForConditionalGeneration | Qwen3.5 | qwen3_xml | qwen3
+Qwen/Qwen3.6-35B-A3B | qwen3_5_moe | Qwen3_5MoeForConditionalGeneration | Qwen3.5 | qwen3_xml | qwen3
+Qwen/Qwen3.8-Flash-Next | qwen4_exp | Qwen4ExpForConditionalGeneration | Qwen3.8-Flash-Next | qwen3_xml | qwen3
+meta-llama/Llama-3.3-70B-Instruct | llama | LlamaForCausalLM | Llama 3 | llama3_json | -
+NousResearch/Hermes-4-70B | llama | LlamaForCausalLM | Hermes | hermes | -
+meta-llama/Llama-4-Scout-17B-16E-Instruct | llama4 | Llama4ForConditionalGeneration | Llama 4 | llama4_pythonic | -
+openai/gpt-oss-120b | gpt_oss | GptOssForCausalLM | gpt-oss | openai | openai_gptoss
+zai-org/GLM-4.5-Air | glm4_moe | Glm4MoeForCausalLM | GLM-4.5 | glm45 | glm45
+zai-org/GLM-4.6 | glm4_moe | Glm4MoeForCausalLM | GLM-4.5 | glm45 | glm45
+zai-org/GLM-4.5V | glm4v_moe | Glm4vMoeForConditionalGeneration | GLM-4.5 | glm45 | glm45
+zai-org/GLM-4.7 | glm4_moe | Glm4MoeForCausalLM | GLM-4.7 | glm47 | glm45
+zai-org/GLM-4.7-Flash | glm4_moe_lite | Glm4MoeLiteForCausalLM | GLM-4.7-Flash | glm47 | glm45
+zai-org/GLM-5 | glm_moe_dsa | GlmMoeDsaForCausalLM | GLM-5 | glm47 | glm47
+nvidia/GLM-5.3-Flash-FP4-Local | glm5_next | - | GLM-5.3-Flash | glm47 | glm47
+deepseek-ai/DeepSeek-V3-0324 | deepseek_v3 | DeepseekV3ForCausalLM | DeepSeek-V3 | deepseek_v3 | deepseek_v3
+deepseek-ai/DeepSeek-R1-0528 | deepseek_v3 | DeepseekV3ForCausalLM | DeepSeek-R1 | deepseek_v3 | deepseek_r1
+deepseek-ai/DeepSeek-V3.1 | deepseek_v3 | DeepseekV3ForCausalLM | DeepSeek-V3.1 | deepseek_v31 | deepseek_v3
+deepseek-ai/DeepSeek-V3.2 | deepseek_v32 | DeepseekV32ForCausalLM | DeepSeek-V3.2 | deepseek_v32 | deepseek_v3
+deepseek-ai/DeepSeek-V4-Flash | deepseek_v4 | DeepseekV4ForCausalLM | DeepSeek-V4 | deepseek_v4 | deepseek_v4
+deepseek-ai/DeepSeek-R1-Distill-Qwen-32B | qwen2 | Qwen2ForCausalLM | DeepSeek-R1-Distill | - | deepseek_r1
+deepseek-ai/DeepSeek-R1-Distill-Llama-70B | llama | LlamaForCausalLM | DeepSeek-R1-Distill | - | deepseek_r1
+mistralai/Mistral-Small-3.2-24B-Instruct-2506 | mistral3 | Mistral3ForConditionalGeneration | Mistral | mistral | -
+mistralai/Devstral-Small-2507 | mistral | MistralForCausalLM | Mistral | mistral | -
+mistralai/Magistral-Small-2509 | mistral3 | Mistral3ForConditionalGeneration | Mistral | mistral | mistral
+nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 | nemotron_h | NemotronHForCausalLM | Nemotron-3 | qwen3_coder | nemotron_v3
+nvidia/Llama-3_3-Nemotron-Super-49B-v1 | nemotron-nas | DeciLMForCausalLM | Llama-Nemotron | - | -
+nvidia/Llama-3.1-Nemotron-Nano-8B-v1 | llama | LlamaForCausalLM | Llama-Nemotron | - | -
+google/gemma-4-31B-it | gemma4 | Gemma4ForConditionalGeneration | Gemma 4 | gemma4 | gemma4
+google/gemma-3-27b-it | gemma3 | Gemma3ForConditionalGeneration | Gemma 3 | - | -
+google/gemma-3n-E4B-it | gemma3n | Gemma3nForConditionalGeneration | Gemma 3 | - | -
+google/functiongemma-270m-it | gemma3_text | Gemma3ForCausalLM | FunctionGemma | functiongemma | -
+MiniMaxAI/MiniMax-M2.7 | minimax_m2 | MiniMaxM2ForCausalLM | MiniMax-M2 | minimax_m2 | minimax_m2
+MiniMaxAI/MiniMax-M3 | minimax_m3_vl | MiniMaxM3SparseForConditionalGeneration | MiniMax-M3 | minimax_m3 | minimax_m3
+moonshotai/Kimi-K2-Thinking | kimi_k2 | DeepseekV3ForCausalLM | Kimi-K2 | kimi_k2 | kimi_k2
+moonshotai/Kimi-K2-Instruct | deepseek_v3 | DeepseekV3ForCausalLM | Kimi-K2 | kimi_k2 | -
+moonshotai/Kimi-K2.5 | kimi_k25 | KimiK25ForConditionalGeneration | Kimi-K2 | kimi_k2 | kimi_k2
+moonshotai/Kimi-K3 | - | KimiK3ForConditionalGeneration | Kimi-K3 | kimi_k3 | kimi_k3
+moonshotai/Kimi-Linear-48B-A3B-Instruct | kimi_linear | KimiLinearForCausalLM | Kimi-Linear | kimi_k2 | -
+microsoft/Phi-4-mini-instruct | phi3 | Phi3ForCausalLM | Phi-4-mini | phi4_mini_json | -
+microsoft/Phi-4-reasoning | phi3 | Phi3ForCausalLM | Phi-4-reasoning | - | deepseek_r1
+microsoft/Phi-4-multimodal-instruct | phi4mm | Phi4MMForCausalLM | Phi-4-multimodal | phi4_mini_json | -
+ibm-granite/granite-4.0-h-small | granitemoehybrid | GraniteMoeHybridForCausalLM | Granite 4 | granite4 | -
+ibm-granite/granite-3.2-8b-instruct | granite | GraniteForCausalLM | Granite 3 | granite | granite
+ibm-granite/granite-3.1-3b-a800m-instruct | granitemoe | GraniteMoeForCausalLM | Granite 3 | granite | -
+ibm-granite/granite-20b-functioncalling | gpt_bigcode | GPTBigCodeForCausalLM | Granite 20B function calling | granite-20b-fc | -
+ByteDance-Seed/Seed-OSS-36B-Instruct | seed_oss | SeedOssForCausalLM | Seed-OSS | seed_oss | seed_oss
+tencent/Hunyuan-A13B-Instruct | hunyuan_v1_moe | HunYuanMoEV1ForCausalLM | Hunyuan-A13B | hunyuan_a13b | hunyuan_a13b
+tencent/HY-V3 | - | - | HY-V3 | hy_v3 | hy_v3
+stepfun-ai/step3 | step3_vl | Step3VLForConditionalGeneration | Step-3 | step3 | step3
+stepfun-ai/Step-3.5-Flash | step3p5 | Step3p5ForCausalLM | Step-3.5 | step3p5 | step3p5
+baidu/ERNIE-4.5-21B-A3B-Thinking | ernie4_5_moe | Ernie4_5_MoeForCausalLM | ERNIE-4.5 | ernie45 | ernie45
+LiquidAI/LFM2-8B-A1B | lfm2_moe | Lfm2MoeForCausalLM | LFM2 | lfm2 | -
+allenai/Olmo-3-7B-Think | olmo3 | Olmo3ForCausalLM | OLMo 3 | olmo3 | olmo3
+XiaomiMiMo/MiMo-7B-RL | mimo | MiMoForCausalLM | MiMo | mimo | mimo
+swiss-ai/Apertus-8B-Instruct-2509 | apertus | ApertusForCausalLM | Apertus | apertus | -
+meituan-longcat/LongCat-Flash-Chat | longcat_flash | LongcatFlashForCausalLM | LongCat-Flash | longcat | -
+internlm/internlm3-8b-instruct | internlm3 | InternLM3ForCausalLM | InternLM | internlm | -
+ai21labs/AI21-Jamba-Mini-1.7 | jamba | JambaForCausalLM | Jamba | jamba | -
+Salesforce/Llama-xLAM-2-8b-fc-r | llama | LlamaForCausalLM | xLAM | xlam | -
+CohereLabs/command-a-reasoning-08-2025 | cohere2 | Cohere2ForCausalLM | Cohere Command | cohere_command3 | cohere_command3
+CohereLabs/command-4 | cohere2 | Cohere2ForCausalLM | Cohere Command 4 | cohere_command4 | cohere_command4
+poolside/Laguna-XS.2 | laguna | LagunaForCausalLM | Laguna | poolside_v1 | poolside_v1
+";
 
-const ROWS: &[Row] = &[
-    (
-        ("Qwen/Qwen2.5-7B-Instruct", "qwen2", "Qwen2ForCausalLM"),
-        "Qwen2.5",
-        Some("hermes"),
-        None,
-    ),
-    (
-        ("Qwen/QwQ-32B", "qwen2", "Qwen2ForCausalLM"),
-        "QwQ",
-        Some("hermes"),
-        Some("deepseek_r1"),
-    ),
-    (
-        ("Qwen/Qwen3-32B", "qwen3", "Qwen3ForCausalLM"),
-        "Qwen3",
-        Some("hermes"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "Qwen/Qwen3-30B-A3B-Instruct-2507",
-            "qwen3_moe",
-            "Qwen3MoeForCausalLM",
-        ),
-        "Qwen3",
-        Some("hermes"),
-        None,
-    ),
-    (
-        (
-            "Qwen/Qwen3-30B-A3B-Thinking-2507",
-            "qwen3_moe",
-            "Qwen3MoeForCausalLM",
-        ),
-        "Qwen3",
-        Some("hermes"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "Qwen/Qwen3-Coder-30B-A3B-Instruct",
-            "qwen3_moe",
-            "Qwen3MoeForCausalLM",
-        ),
-        "Qwen3-Coder",
-        Some("qwen3_xml"),
-        None,
-    ),
-    (
-        (
-            "Qwen/Qwen3-Coder-Next",
-            "qwen3_next",
-            "Qwen3NextForCausalLM",
-        ),
-        "Qwen3-Coder",
-        Some("qwen3_xml"),
-        None,
-    ),
-    (
-        (
-            "Qwen/Qwen3-Next-80B-A3B-Instruct",
-            "qwen3_next",
-            "Qwen3NextForCausalLM",
-        ),
-        "Qwen3-Next",
-        Some("hermes"),
-        None,
-    ),
-    (
-        (
-            "Qwen/Qwen3-Next-80B-A3B-Thinking",
-            "qwen3_next",
-            "Qwen3NextForCausalLM",
-        ),
-        "Qwen3-Next",
-        Some("hermes"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "Qwen/Qwen3-VL-8B-Instruct",
-            "qwen3_vl",
-            "Qwen3VLForConditionalGeneration",
-        ),
-        "Qwen3-VL",
-        Some("hermes"),
-        None,
-    ),
-    (
-        (
-            "Qwen/Qwen3-VL-30B-A3B-Thinking",
-            "qwen3_vl_moe",
-            "Qwen3VLMoeForConditionalGeneration",
-        ),
-        "Qwen3-VL",
-        Some("hermes"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "Qwen/Qwen3.5-27B",
-            "qwen3_5",
-            "Qwen3_5ForConditionalGeneration",
-        ),
-        "Qwen3.5",
-        Some("qwen3_xml"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "Qwen/Qwen3.6-35B-A3B",
-            "qwen3_5_moe",
-            "Qwen3_5MoeForConditionalGeneration",
-        ),
-        "Qwen3.5",
-        Some("qwen3_xml"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "Qwen/Qwen3.8-Flash-Next",
-            "qwen4_exp",
-            "Qwen4ExpForConditionalGeneration",
-        ),
-        "Qwen3.8-Flash-Next",
-        Some("qwen3_xml"),
-        Some("qwen3"),
-    ),
-    (
-        (
-            "meta-llama/Llama-3.3-70B-Instruct",
-            "llama",
-            "LlamaForCausalLM",
-        ),
-        "Llama 3",
-        Some("llama3_json"),
-        None,
-    ),
-    (
-        ("NousResearch/Hermes-4-70B", "llama", "LlamaForCausalLM"),
-        "Hermes",
-        Some("hermes"),
-        None,
-    ),
-    (
-        (
-            "meta-llama/Llama-4-Scout-17B-16E-Instruct",
-            "llama4",
-            "Llama4ForConditionalGeneration",
-        ),
-        "Llama 4",
-        Some("llama4_pythonic"),
-        None,
-    ),
-    (
-        ("openai/gpt-oss-120b", "gpt_oss", "GptOssForCausalLM"),
-        "gpt-oss",
-        Some("openai"),
-        Some("openai_gptoss"),
-    ),
-    (
-        ("zai-org/GLM-4.5-Air", "glm4_moe", "Glm4MoeForCausalLM"),
-        "GLM-4.5",
-        Some("glm45"),
-        Some("glm45"),
-    ),
-    (
-        ("zai-org/GLM-4.6", "glm4_moe", "Glm4MoeForCausalLM"),
-        "GLM-4.5",
-        Some("glm45"),
-        Some("glm45"),
-    ),
-    (
-        (
-            "zai-org/GLM-4.5V",
-            "glm4v_moe",
-            "Glm4vMoeForConditionalGeneration",
-        ),
-        "GLM-4.5",
-        Some("glm45"),
-        Some("glm45"),
-    ),
-    (
-        ("zai-org/GLM-4.7", "glm4_moe", "Glm4MoeForCausalLM"),
-        "GLM-4.7",
-        Some("glm47"),
-        Some("glm45"),
-    ),
-    (
-        (
-            "zai-org/GLM-4.7-Flash",
-            "glm4_moe_lite",
-            "Glm4MoeLiteForCausalLM",
-        ),
-        "GLM-4.7-Flash",
-        Some("glm47"),
-        Some("glm45"),
-    ),
-    (
-        ("zai-org/GLM-5", "glm_moe_dsa", "GlmMoeDsaForCausalLM"),
-        "GLM-5",
-        Some("glm47"),
-        Some("glm47"),
-    ),
-    (
-        ("nvidia/GLM-5.3-Flash-FP4-Local", "glm5_next", ""),
-        "GLM-5.3-Flash",
-        Some("glm47"),
-        Some("glm47"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-V3-0324",
-            "deepseek_v3",
-            "DeepseekV3ForCausalLM",
-        ),
-        "DeepSeek-V3",
-        Some("deepseek_v3"),
-        Some("deepseek_v3"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-R1-0528",
-            "deepseek_v3",
-            "DeepseekV3ForCausalLM",
-        ),
-        "DeepSeek-R1",
-        Some("deepseek_v3"),
-        Some("deepseek_r1"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-V3.1",
-            "deepseek_v3",
-            "DeepseekV3ForCausalLM",
-        ),
-        "DeepSeek-V3.1",
-        Some("deepseek_v31"),
-        Some("deepseek_v3"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-V3.2",
-            "deepseek_v32",
-            "DeepseekV32ForCausalLM",
-        ),
-        "DeepSeek-V3.2",
-        Some("deepseek_v32"),
-        Some("deepseek_v3"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-V4-Flash",
-            "deepseek_v4",
-            "DeepseekV4ForCausalLM",
-        ),
-        "DeepSeek-V4",
-        Some("deepseek_v4"),
-        Some("deepseek_v4"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
-            "qwen2",
-            "Qwen2ForCausalLM",
-        ),
-        "DeepSeek-R1-Distill",
-        None,
-        Some("deepseek_r1"),
-    ),
-    (
-        (
-            "deepseek-ai/DeepSeek-R1-Distill-Llama-70B",
-            "llama",
-            "LlamaForCausalLM",
-        ),
-        "DeepSeek-R1-Distill",
-        None,
-        Some("deepseek_r1"),
-    ),
-    (
-        (
-            "mistralai/Mistral-Small-3.2-24B-Instruct-2506",
-            "mistral3",
-            "Mistral3ForConditionalGeneration",
-        ),
-        "Mistral",
-        Some("mistral"),
-        None,
-    ),
-    (
-        (
-            "mistralai/Devstral-Small-2507",
-            "mistral",
-            "MistralForCausalLM",
-        ),
-        "Mistral",
-        Some("mistral"),
-        None,
-    ),
-    (
-        (
-            "mistralai/Magistral-Small-2509",
-            "mistral3",
-            "Mistral3ForConditionalGeneration",
-        ),
-        "Mistral",
-        Some("mistral"),
-        Some("mistral"),
-    ),
-    (
-        (
-            "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
-            "nemotron_h",
-            "NemotronHForCausalLM",
-        ),
-        "Nemotron-3",
-        Some("qwen3_coder"),
-        Some("nemotron_v3"),
-    ),
-    (
-        (
-            "nvidia/Llama-3_3-Nemotron-Super-49B-v1",
-            "nemotron-nas",
-            "DeciLMForCausalLM",
-        ),
-        "Llama-Nemotron",
-        None,
-        None,
-    ),
-    (
-        (
-            "nvidia/Llama-3.1-Nemotron-Nano-8B-v1",
-            "llama",
-            "LlamaForCausalLM",
-        ),
-        "Llama-Nemotron",
-        None,
-        None,
-    ),
-    (
-        (
-            "google/gemma-4-31B-it",
-            "gemma4",
-            "Gemma4ForConditionalGeneration",
-        ),
-        "Gemma 4",
-        Some("gemma4"),
-        Some("gemma4"),
-    ),
-    (
-        (
-            "google/gemma-3-27b-it",
-            "gemma3",
-            "Gemma3ForConditionalGeneration",
-        ),
-        "Gemma 3",
-        None,
-        None,
-    ),
-    (
-        (
-            "google/gemma-3n-E4B-it",
-            "gemma3n",
-            "Gemma3nForConditionalGeneration",
-        ),
-        "Gemma 3",
-        None,
-        None,
-    ),
-    (
-        (
-            "google/functiongemma-270m-it",
-            "gemma3_text",
-            "Gemma3ForCausalLM",
-        ),
-        "FunctionGemma",
-        Some("functiongemma"),
-        None,
-    ),
-    (
-        (
-            "MiniMaxAI/MiniMax-M2.7",
-            "minimax_m2",
-            "MiniMaxM2ForCausalLM",
-        ),
-        "MiniMax-M2",
-        Some("minimax_m2"),
-        Some("minimax_m2"),
-    ),
-    (
-        (
-            "MiniMaxAI/MiniMax-M3",
-            "minimax_m3_vl",
-            "MiniMaxM3SparseForConditionalGeneration",
-        ),
-        "MiniMax-M3",
-        Some("minimax_m3"),
-        Some("minimax_m3"),
-    ),
-    (
-        (
-            "moonshotai/Kimi-K2-Thinking",
-            "kimi_k2",
-            "DeepseekV3ForCausalLM",
-        ),
-        "Kimi-K2",
-        Some("kimi_k2"),
-        Some("kimi_k2"),
-    ),
-    (
-        (
-            "moonshotai/Kimi-K2-Instruct",
-            "deepseek_v3",
-            "DeepseekV3ForCausalLM",
-        ),
-        "Kimi-K2",
-        Some("kimi_k2"),
-        None,
-    ),
-    (
-        (
-            "moonshotai/Kimi-K2.5",
-            "kimi_k25",
-            "KimiK25ForConditionalGeneration",
-        ),
-        "Kimi-K2",
-        Some("kimi_k2"),
-        Some("kimi_k2"),
-    ),
-    (
-        ("moonshotai/Kimi-K3", "", "KimiK3ForConditionalGeneration"),
-        "Kimi-K3",
-        Some("kimi_k3"),
-        Some("kimi_k3"),
-    ),
-    (
-        (
-            "moonshotai/Kimi-Linear-48B-A3B-Instruct",
-            "kimi_linear",
-            "KimiLinearForCausalLM",
-        ),
-        "Kimi-Linear",
-        Some("kimi_k2"),
-        None,
-    ),
-    (
-        ("microsoft/Phi-4-mini-instruct", "phi3", "Phi3ForCausalLM"),
-        "Phi-4-mini",
-        Some("phi4_mini_json"),
-        None,
-    ),
-    (
-        ("microsoft/Phi-4-reasoning", "phi3", "Phi3ForCausalLM"),
-        "Phi-4-reasoning",
-        None,
-        Some("deepseek_r1"),
-    ),
-    (
-        (
-            "microsoft/Phi-4-multimodal-instruct",
-            "phi4mm",
-            "Phi4MMForCausalLM",
-        ),
-        "Phi-4-multimodal",
-        Some("phi4_mini_json"),
-        None,
-    ),
-    (
-        (
-            "ibm-granite/granite-4.0-h-small",
-            "granitemoehybrid",
-            "GraniteMoeHybridForCausalLM",
-        ),
-        "Granite 4",
-        Some("granite4"),
-        None,
-    ),
-    (
-        (
-            "ibm-granite/granite-3.2-8b-instruct",
-            "granite",
-            "GraniteForCausalLM",
-        ),
-        "Granite 3",
-        Some("granite"),
-        Some("granite"),
-    ),
-    (
-        (
-            "ibm-granite/granite-3.1-3b-a800m-instruct",
-            "granitemoe",
-            "GraniteMoeForCausalLM",
-        ),
-        "Granite 3",
-        Some("granite"),
-        None,
-    ),
-    (
-        (
-            "ibm-granite/granite-20b-functioncalling",
-            "gpt_bigcode",
-            "GPTBigCodeForCausalLM",
-        ),
-        "Granite 20B function calling",
-        Some("granite-20b-fc"),
-        None,
-    ),
-    (
-        (
-            "ByteDance-Seed/Seed-OSS-36B-Instruct",
-            "seed_oss",
-            "SeedOssForCausalLM",
-        ),
-        "Seed-OSS",
-        Some("seed_oss"),
-        Some("seed_oss"),
-    ),
-    (
-        (
-            "tencent/Hunyuan-A13B-Instruct",
-            "hunyuan_v1_moe",
-            "HunYuanMoEV1ForCausalLM",
-        ),
-        "Hunyuan-A13B",
-        Some("hunyuan_a13b"),
-        Some("hunyuan_a13b"),
-    ),
-    (
-        ("tencent/HY-V3", "", ""),
-        "HY-V3",
-        Some("hy_v3"),
-        Some("hy_v3"),
-    ),
-    (
-        (
-            "stepfun-ai/step3",
-            "step3_vl",
-            "Step3VLForConditionalGeneration",
-        ),
-        "Step-3",
-        Some("step3"),
-        Some("step3"),
-    ),
-    (
-        ("stepfun-ai/Step-3.5-Flash", "step3p5", "Step3p5ForCausalLM"),
-        "Step-3.5",
-        Some("step3p5"),
-        Some("step3p5"),
-    ),
-    (
-        (
-            "baidu/ERNIE-4.5-21B-A3B-Thinking",
-            "ernie4_5_moe",
-            "Ernie4_5_MoeForCausalLM",
-        ),
-        "ERNIE-4.5",
-        Some("ernie45"),
-        Some("ernie45"),
-    ),
-    (
-        ("LiquidAI/LFM2-8B-A1B", "lfm2_moe", "Lfm2MoeForCausalLM"),
-        "LFM2",
-        Some("lfm2"),
-        None,
-    ),
-    (
-        ("allenai/Olmo-3-7B-Think", "olmo3", "Olmo3ForCausalLM"),
-        "OLMo 3",
-        Some("olmo3"),
-        Some("olmo3"),
-    ),
-    (
-        ("XiaomiMiMo/MiMo-7B-RL", "mimo", "MiMoForCausalLM"),
-        "MiMo",
-        Some("mimo"),
-        Some("mimo"),
-    ),
-    (
-        (
-            "swiss-ai/Apertus-8B-Instruct-2509",
-            "apertus",
-            "ApertusForCausalLM",
-        ),
-        "Apertus",
-        Some("apertus"),
-        None,
-    ),
-    (
-        (
-            "meituan-longcat/LongCat-Flash-Chat",
-            "longcat_flash",
-            "LongcatFlashForCausalLM",
-        ),
-        "LongCat-Flash",
-        Some("longcat"),
-        None,
-    ),
-    (
-        (
-            "internlm/internlm3-8b-instruct",
-            "internlm3",
-            "InternLM3ForCausalLM",
-        ),
-        "InternLM",
-        Some("internlm"),
-        None,
-    ),
-    (
-        ("ai21labs/AI21-Jamba-Mini-1.7", "jamba", "JambaForCausalLM"),
-        "Jamba",
-        Some("jamba"),
-        None,
-    ),
-    (
-        (
-            "Salesforce/Llama-xLAM-2-8b-fc-r",
-            "llama",
-            "LlamaForCausalLM",
-        ),
-        "xLAM",
-        Some("xlam"),
-        None,
-    ),
-    (
-        (
-            "CohereLabs/command-a-reasoning-08-2025",
-            "cohere2",
-            "Cohere2ForCausalLM",
-        ),
-        "Cohere Command",
-        Some("cohere_command3"),
-        Some("cohere_command3"),
-    ),
-    (
-        ("CohereLabs/command-4", "cohere2", "Cohere2ForCausalLM"),
-        "Cohere Command 4",
-        Some("cohere_command4"),
-        Some("cohere_command4"),
-    ),
-    (
-        ("poolside/Laguna-XS.2", "laguna", "LagunaForCausalLM"),
-        "Laguna",
-        Some("poolside_v1"),
-        Some("poolside_v1"),
-    ),
-];
+struct Row {
+    repo: &'static str,
+    model_type: &'static str,
+    architecture: &'static str,
+    family: &'static str,
+    tool: Option<&'static str>,
+    reasoning: Option<&'static str>,
+}
+
+fn rows() -> Vec<Row> {
+    let told = |word: &'static str| (word != "-").then_some(word);
+    let row = |line: &'static str| {
+        let words: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [repo, model_type, architecture, family, tool, reasoning] = words[..] else {
+            panic!("{line}")
+        };
+        Row {
+            repo,
+            model_type: told(model_type).unwrap_or_default(),
+            // What names no architecture is still a chat model: the family is what is looked at.
+            architecture: told(architecture).unwrap_or("SomeForCausalLM"),
+            family,
+            tool: told(tool),
+            reasoning: told(reasoning),
+        }
+    };
+    ROWS.lines().filter(|l| !l.is_empty()).map(row).collect()
+}
 
 fn of_row(row: &Row) -> DiskModel {
-    let (repo, model_type, architecture) = row.0;
-    // What names no architecture is still a chat model: the family is what is looked at.
-    let architecture = match architecture {
-        "" => "SomeForCausalLM",
-        other => other,
-    };
-    let config = json!({"model_type": model_type, "architectures": [architecture]});
-    model(repo, 8, config)
+    let config = json!({"model_type": row.model_type, "architectures": [row.architecture]});
+    model(row.repo, 8, config)
+}
+
+fn of_repo(repo: &str) -> DiskModel {
+    of_row(rows().iter().find(|r| r.repo == repo).unwrap())
 }
 
 #[test]
 fn every_family_gets_its_parsers() {
-    for row in ROWS {
+    for row in &rows() {
         let suggestion = proposed(&of_row(row));
         let family = suggestion.family.as_ref().map(|f| f.value.as_str());
         let parsers = (
@@ -682,18 +129,18 @@ fn every_family_gets_its_parsers() {
         );
         assert_eq!(
             (family, parsers),
-            (Some(row.1), (row.2, row.3)),
+            (Some(row.family), (row.tool, row.reasoning)),
             "{}",
-            row.0.0
+            row.repo
         );
         let chooses = flag(&suggestion, "--enable-auto-tool-choice").is_some();
-        assert_eq!(chooses, row.2.is_some(), "{}", row.0.0);
+        assert_eq!(chooses, row.tool.is_some(), "{}", row.repo);
     }
 }
 
 #[test]
 fn what_is_proposed_and_offered_is_what_the_engine_takes() {
-    for row in ROWS {
+    for row in &rows() {
         for quant in ["", "NVFP4", "MXFP4"] {
             let mut disk = of_row(row);
             if !quant.is_empty() {
@@ -704,25 +151,25 @@ fn what_is_proposed_and_offered_is_what_the_engine_takes() {
                 .extend(["params", "consolidated"].map(str::to_owned));
             let suggestion = proposed(&disk);
             let mut recipe = suggestion.recipe.clone().unwrap();
-            assert_eq!(problems(&recipe), [], "{} {quant}", row.0.0);
+            assert_eq!(problems(&recipe), [], "{} {quant}", row.repo);
             for offered in &suggestion.offered_flags {
                 let set = |f: &String| f.split('=').next() == Some(offered.name.as_str());
                 if !recipe.flags.iter().any(set) {
                     recipe.flags.push(offered.word());
                 }
             }
-            assert_eq!(problems(&recipe), [], "{} with all offers", row.0.0);
+            assert_eq!(problems(&recipe), [], "{} with all offers", row.repo);
         }
     }
 }
 
 #[test]
 fn every_value_has_its_reason() {
-    for row in ROWS {
+    for row in &rows() {
         let suggestion = proposed(&of_row(row));
         let flags = suggestion.flags.iter().chain(&suggestion.offered_flags);
         for flag in flags {
-            assert!(!flag.reason.is_empty(), "{} {}", row.0.0, flag.name);
+            assert!(!flag.reason.is_empty(), "{} {}", row.repo, flag.name);
         }
         for warning in &suggestion.warnings {
             assert!(
@@ -737,8 +184,7 @@ fn every_value_has_its_reason() {
 #[test]
 fn what_nobody_has_confirmed_is_a_guess() {
     let confidence = |repo: &str| {
-        let row = ROWS.iter().find(|r| r.0.0 == repo).unwrap();
-        flag(&proposed(&of_row(row)), "--tool-call-parser")
+        flag(&proposed(&of_repo(repo)), "--tool-call-parser")
             .unwrap()
             .confidence
     };
@@ -796,7 +242,7 @@ fn mistral_formats_are_used_only_where_their_files_are() {
 
 #[test]
 fn families_bring_their_own_flags() {
-    let row = |repo: &str| proposed(&of_row(ROWS.iter().find(|r| r.0.0 == repo).unwrap()));
+    let row = |repo: &str| proposed(&of_repo(repo));
     let v4 = row("deepseek-ai/DeepSeek-V4-Flash");
     assert_eq!(value(&v4, "--tokenizer-mode"), Some("deepseek_v4"));
     assert_eq!(value(&v4, "--block-size"), Some("256"));
