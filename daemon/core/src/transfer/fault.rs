@@ -74,6 +74,12 @@ const fn row(
     }
 }
 
+const GATED: [&str; 3] = [
+    "The model needs a licence or a token",
+    "Hugging Face gives it only to those who accepted its terms.",
+    "Open the model's page on huggingface.co, accept the terms, and set HF_TOKEN to a token of that account.",
+];
+
 const ROWS: &[Row] = &[
     row(
         FaultId::DiskFull,
@@ -99,17 +105,8 @@ const ROWS: &[Row] = &[
             "requires approval",
             "awaiting a review",
             "Access to model .* is restricted",
-            "Cannot access content at",
-            "401 Client Error",
-            "403 Client Error",
-            "403 Forbidden",
-            "Invalid user token",
         ],
-        [
-            "The model needs a licence or a token",
-            "Hugging Face gives it only to those who accepted its terms.",
-            "Open the model's page on huggingface.co, accept the terms, and set HF_TOKEN to a token of that account.",
-        ],
+        GATED,
     ),
     row(
         FaultId::Revision,
@@ -131,6 +128,7 @@ const ROWS: &[Row] = &[
         &[
             "RepositoryNotFoundError",
             r"(Model|Repository) '\S+' not found",
+            "Repository Not Found for url",
             "404 Client Error",
             r"\b(Remote)?EntryNotFoundError",
         ],
@@ -139,6 +137,19 @@ const ROWS: &[Row] = &[
             "The name is wrong, or the model is private and the token does not open it.",
             "Check the name on huggingface.co; for a private model set HF_TOKEN.",
         ],
+    ),
+    // Without a token the Hub says 401 for what does not exist, too: the name of the error comes first.
+    row(
+        FaultId::Gated,
+        "gated",
+        &[
+            "Cannot access content at",
+            "401 Client Error",
+            "403 Client Error",
+            "403 Forbidden",
+            "Invalid user token",
+        ],
+        GATED,
     ),
     row(
         FaultId::TooManyRequests,

@@ -1,5 +1,7 @@
 //! Every class on the words that it is known by.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::transfer::Target;
 
@@ -27,6 +29,8 @@ fn the_hub_says_why() {
         &[
             "huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. (Request ID: Root=1-x)",
             "Error: Model 'Qwen/Nothing' not found.",
+            "huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1-x) Repository Not Found \
+             for url: https://huggingface.co/api/models/a/b.",
             "EntryNotFoundError: 404 Client Error.",
         ],
     );
@@ -231,11 +235,10 @@ fn the_missing_key_comes_with_the_exact_line() {
 
 #[test]
 fn every_class_has_its_own_words() {
-    let mut codes: Vec<&str> = ROWS.iter().chain(SILENT).map(|r| r.code).collect();
-    codes.sort_unstable();
-    let count = codes.len();
-    codes.dedup();
-    assert_eq!(codes.len(), count);
+    let all = || ROWS.iter().chain(SILENT);
+    let codes: BTreeSet<&str> = all().map(|r| r.code).collect();
+    let ids: BTreeSet<FaultId> = all().map(|r| r.id).collect();
+    assert_eq!(codes.len(), ids.len());
     for row in ROWS.iter().chain(SILENT) {
         let fault = Fault::silent(row.id);
         assert_eq!(fault.code(), row.code);
