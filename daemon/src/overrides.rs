@@ -173,7 +173,7 @@ impl RecipeFiles {
         let after = after.map_err(|error| refused(&path, &error))?;
         let mode = fs::metadata(&path).ok().map(|facts| facts.permissions());
         if let Some(before) = &before {
-            let kept = path.with_added_extension("bak");
+            let kept = files::beside(&path, "bak");
             files::replace(&kept, before.as_bytes()).map_err(|e| unusable(&kept, "written", &e))?;
         }
         files::replace(&path, after.as_bytes()).map_err(|e| unusable(&path, "written", &e))?;

@@ -70,7 +70,7 @@ async fn a_recipe_is_stored_and_in_force_at_once() {
     bench.overrides.put(recipe("two", "Org/Two")).await.unwrap();
     assert_eq!(bench.ids("Org/Two"), ["two"]);
     assert!(bench.text().starts_with(FILE), "{}", bench.text());
-    let kept = fs::read_to_string(bench.path().with_added_extension("bak")).unwrap();
+    let kept = fs::read_to_string(files::beside(&bench.path(), "bak")).unwrap();
     assert_eq!(kept, FILE);
     let mode = fs::metadata(bench.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
@@ -100,7 +100,7 @@ async fn a_broken_file_is_told_and_left_as_it_is() {
     assert_eq!(error.code, ErrorCode::Conflict);
     assert!(error.fields[0].message.starts_with("5:5: "), "{error:?}");
     assert_eq!(bench.text(), broken);
-    assert!(!bench.path().with_added_extension("bak").exists());
+    assert!(!files::beside(&bench.path(), "bak").exists());
     bench.end().await;
 }
 

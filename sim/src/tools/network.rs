@@ -230,6 +230,7 @@ pub(super) fn ping(node: &Node, args: &[String]) -> Outcome {
     let interfaces = node.interfaces();
     let out = interfaces
         .iter()
+        .filter(|i| i.address.is_some_and(|own| fabric.contains(&own)))
         .find(|i| over_fabric && i.address.is_some_and(|own| net(own) == net(address)));
     let mtu = out.map_or(1500, |interface| interface.mtu);
     console::out(&format!(

@@ -63,7 +63,7 @@ enum RecipeAnswer {
     Suggested(Box<Suggestion>),
 }
 
-/// Confirms a recipe: stores it in MODELS_OVERRIDES, where it comes first for this model. `id` and `repo` may be
+/// Confirms a recipe: stores it in `MODELS_OVERRIDES`, where it comes first for this model. `id` and `repo` may be
 /// left out. Every faulty field is told at once; what is dangerous must be named in `allow`.
 #[utoipa::path(
     put, path = "/api/models/{org}/{name}/recipe", tag = "models", request_body = Recipe,
