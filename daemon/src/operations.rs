@@ -55,9 +55,9 @@ pub(crate) enum Request {
 }
 
 /// Makes a job of a wish: looks at the nodes, and gives what stands in the way as an error.
-pub(crate) struct Planner(
-    Box<dyn FnOnce(Context, OperationId) -> BoxFuture<'static, Result<job::Job, ApiError>> + Send>,
-);
+pub(crate) struct Planner(Box<dyn FnOnce(Context, OperationId) -> Planning + Send>);
+
+type Planning = BoxFuture<'static, Result<job::Job, ApiError>>;
 
 impl std::fmt::Debug for Planner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use spark_ipc::FieldError;
-use spark_ipc::text::clean_line;
 use spark_ipc::model::settings::{SettingField, SettingSource, Settings};
+use spark_ipc::text::clean_line;
 
 use crate::config::fault;
 
@@ -112,6 +112,7 @@ impl Values {
     }
 
     /// These values with those of the overlay over them; faults are added by key, and such a value is left out.
+    #[must_use]
     pub fn over(&self, overlay: &BTreeMap<String, Value>, faults: &mut Vec<FieldError>) -> Self {
         let mut values = self.clone();
         for field in FIELDS {
@@ -122,7 +123,11 @@ impl Values {
                 Value::String(text) => text.clone(),
                 Value::Number(_) | Value::Bool(_) => value.to_string(),
                 _ => {
-                    fault(faults, field.key, "is neither text, number nor boolean".to_owned());
+                    fault(
+                        faults,
+                        field.key,
+                        "is neither text, number nor boolean".to_owned(),
+                    );
                     continue;
                 }
             };

@@ -383,10 +383,7 @@ fn fold(known: &mut Option<Snapshot>, event: Event) {
         Event::Alerts(e) => known.status.alerts = e.section.alerts,
         Event::Traffic(e) => known.status.proxy = e.section.proxy,
         Event::Services(e) => known.status.services = e.section.services,
-        Event::Snapshot(_)
-        | Event::Settings(_)
-        | Event::Connectivity(_)
-        | Event::Heartbeat(_)
-        | Event::Unknown(_) => {}
+        Event::Connectivity(e) => known.status.connectivity = e.section.connectivity,
+        Event::Snapshot(_) | Event::Settings(_) | Event::Heartbeat(_) | Event::Unknown(_) => {}
     }
 }

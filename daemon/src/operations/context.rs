@@ -60,7 +60,10 @@ impl Context {
     /// Which secrets are set.
     pub(super) fn secrets(&self) -> Vec<&'static str> {
         let set = |name: &&str| self.secret(name).is_some();
-        spark_core::services::SECRETS.into_iter().filter(set).collect()
+        spark_core::services::SECRETS
+            .into_iter()
+            .filter(set)
+            .collect()
     }
 
     /// Reads the launches again after one was remembered.

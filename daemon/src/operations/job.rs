@@ -18,6 +18,10 @@ use super::run::Halt;
 /// What is to be done, as the journal keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a running operation, and it is moved twice"
+)]
 pub(in crate::operations) enum Job {
     ImageRemove(jobs::image_remove::ImageRemove),
     Download(jobs::download::Download),

@@ -251,8 +251,8 @@ impl Manager {
 
     /// Starts the executor of an operation at step `from`.
     fn start(&mut self, operation: Operation, plan: Plan, from: usize) {
-        let (record, cancel) = self.enlist(operation.clone());
         let offset = operation.steps.len().saturating_sub(plan.steps.len());
+        let (record, cancel) = self.enlist(operation);
         let run = Run {
             ctx: self.ctx.clone(),
             record,

@@ -65,7 +65,7 @@ impl Operations {
 
 /// Every one of `nodes` is one of ours, and there is at least one.
 pub(in crate::operations) fn known(ctx: &Context, nodes: &[NodeId]) -> Result<(), ApiError> {
-    let list = ctx.view.nodes.borrow();
+    let list = std::sync::Arc::clone(&ctx.view.nodes.borrow());
     if nodes.is_empty() {
         return Err(ApiError::new(ErrorCode::Invalid, "name at least one node"));
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use spark_core::launch::{self, NodeFacts};
 use spark_core::services::{
-    Entry, Placed, ServiceNode, ServiceWorld, StartPlan, StopPlan, choose_node, plan_start, plan_stop,
+    Entry, Placed, ServiceNode, ServiceWorld, StartPlan, StopPlan, choose_node, plan_start,
+    plan_stop,
 };
 use spark_core::units::ContainerFacts;
 use spark_ipc::id::{NodeId, OperationId, ServiceName};
@@ -13,12 +14,12 @@ use spark_ipc::model::operation::Operation;
 use spark_ipc::model::preflight::Finding;
 use spark_ipc::{ApiError, ErrorCode};
 
+use super::Operations;
 use super::context::{self, Context};
 use super::hands::{self, Done};
 use super::job::Job;
 use super::jobs::service::{Act, ServiceJob};
 use super::transfers::blocked;
-use super::Operations;
 use crate::clock;
 use crate::services::unknown;
 
@@ -46,7 +47,11 @@ impl Operations {
     }
 
     /// Stops a service and removes its container.
-    pub async fn stop_service(&self, name: ServiceName, actor: String) -> Result<Operation, ApiError> {
+    pub async fn stop_service(
+        &self,
+        name: ServiceName,
+        actor: String,
+    ) -> Result<Operation, ApiError> {
         self.begin(actor, async move |ctx: Context, _id: OperationId| {
             let look = Look::take(&ctx, &name).await?;
             let stop = look.stop().ok_or_else(|| not_running(&name))?;
@@ -123,14 +128,17 @@ impl Look {
         id: &OperationId,
     ) -> Result<StartPlan, ApiError> {
         let spec = &self.entry.spec;
-        let chosen = choose_node(spec, asked, &self.nodes).map_err(|finding| refusal(&[finding]))?;
+        let chosen =
+            choose_node(spec, asked, &self.nodes).map_err(|finding| refusal(&[finding]))?;
         // Ports and memory as they are now, not as the last poll had them.
         let fresh = context::fresh(ctx, &chosen.id, clock::now(), LOOK).await;
         let node = fresh.as_ref().unwrap_or(chosen);
-        let facts = facts(ctx, &self.entry, &node.id).await.unwrap_or_else(|why| {
-            tracing::warn!(node = %node.id, why, "the facts of a node cannot be read");
-            None
-        });
+        let facts = facts(ctx, &self.entry, &node.id)
+            .await
+            .unwrap_or_else(|why| {
+                tracing::warn!(node = %node.id, why, "the facts of a node cannot be read");
+                None
+            });
         let unread = NodeFacts::default();
         let placed = Placed {
             node: self.place(node),
@@ -145,10 +153,13 @@ impl Look {
             units: &units,
             secrets: &secrets,
         };
-        let plan = plan_start(spec, &placed, &world, restart, id).map_err(|found| refusal(&found))?;
+        let plan =
+            plan_start(spec, &placed, &world, restart, id).map_err(|found| refusal(&found))?;
         if facts.is_none() {
             let message = format!("{} did not say what is on it", node.id);
-            return Err(ApiError::new(ErrorCode::Unreachable, message).with_hint("try again in a moment"));
+            return Err(
+                ApiError::new(ErrorCode::Unreachable, message).with_hint("try again in a moment")
+            );
         }
         Ok(plan)
     }
@@ -172,7 +183,9 @@ async fn facts(ctx: &Context, entry: &Entry, node: &NodeId) -> Result<Option<Nod
 
 fn refusal(found: &[Finding]) -> ApiError {
     let conflict = found.first().is_some_and(|f| f.code == "already_running");
-    let missing = found.first().is_some_and(|f| f.code.starts_with("unknown_"));
+    let missing = found
+        .first()
+        .is_some_and(|f| f.code.starts_with("unknown_"));
     let mut error = blocked(found)
         .unwrap_or_else(|| ApiError::new(ErrorCode::Blocked, "it cannot be started now"));
     if missing {
@@ -184,6 +197,9 @@ fn refusal(found: &[Finding]) -> ApiError {
 }
 
 fn not_running(name: &ServiceName) -> ApiError {
-    ApiError::new(ErrorCode::Conflict, format!("{name} has no container, so there is nothing to stop"))
-        .with_hint("GET /api/services says what runs")
+    ApiError::new(
+        ErrorCode::Conflict,
+        format!("{name} has no container, so there is nothing to stop"),
+    )
+    .with_hint("GET /api/services says what runs")
 }

@@ -59,11 +59,16 @@ impl Store {
     ///
     /// # Errors
     /// A stale `expected` revision, every value that cannot be used, or a file that cannot be written.
+    #[expect(
+        clippy::significant_drop_tightening,
+        reason = "the lock is what makes changes follow one another"
+    )]
     pub fn change(
         &self,
         changes: &BTreeMap<String, Value>,
         expected: Option<u64>,
     ) -> Result<u64, ChangeError> {
+        // Held to the end: a change that comes meanwhile rests on this one.
         let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.view.borrow().revision;
         if let Some(expected) = expected.filter(|expected| *expected != now) {

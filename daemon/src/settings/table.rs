@@ -227,7 +227,8 @@ pub(super) const FIELDS: &[Field] = &[
                environment of the download alone. Without it the node's own token is used.",
         group: "transfers",
         parse: |text| {
-            let good = (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+            let good =
+                (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
             let secret = || Parsed::Secret(Some(Secret::new(text)));
             good.then(secret).ok_or("1-512 visible ASCII characters")
         },
@@ -311,7 +312,9 @@ pub(super) const FIELDS: &[Field] = &[
             if names.iter().all(known) {
                 Ok(Parsed::List(names))
             } else {
-                Err("a list of events: swap.started, swap.done, swap.failed, node.down, node.up, service.down, service.up, alert")
+                Err(
+                    "a list of events: swap.started, swap.done, swap.failed, node.down, node.up, service.down, service.up, alert",
+                )
             }
         },
         get: |values| Parsed::List(values.webhook_events.clone()),

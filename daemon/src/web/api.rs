@@ -1,9 +1,9 @@
 //! The control plane, a module for each noun.
 
 mod bugreport;
-mod doctor;
 mod connectivity;
 mod deep;
+mod doctor;
 mod meta;
 mod models;
 mod nodes;

@@ -8,9 +8,9 @@ use spark_ipc::model::doctor::DoctorReport;
 use spark_ipc::model::inventory::ModelDetail;
 use spark_ipc::model::node::{NodeTest, SshKey};
 use spark_ipc::model::operation::LogLine;
+use spark_ipc::model::recipe::RecipeInForce;
 use spark_ipc::model::service::{ServiceChange, ServiceDetail, ServiceList};
 use spark_ipc::model::unit::Unit;
-use spark_ipc::model::recipe::RecipeInForce;
 
 /// An answer that takes time. An error goes to the client as it is.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ApiError>>;

@@ -17,6 +17,7 @@ use spark_ipc::model::operation::{LogLine, Operation};
 use spark_ipc::model::recipe::RecipeInForce;
 use spark_ipc::model::settings::Settings;
 use spark_ipc::model::unit::Unit;
+use spark_ipc::model::webhook::WebhookStatus;
 use spark_ipc::version::{PROTOCOL, VersionInfo};
 use spark_ipc::{ApiError, ErrorCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,7 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use super::guard::Hosts;
-use super::{Answer, AppState, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs, router};
+use super::{
+    Answer, AppState, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs,
+    router,
+};
 use crate::connectivity::Connectivity;
 use crate::deep::Deep;
 use crate::door::{self, Limits};
@@ -91,18 +95,7 @@ impl Bench {
         };
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(Values::default(), folder.path().join("app_settings.json"));
-        let sender = webhook::Webhook::start(webhook::Surroundings {
-            tasks: tasks.clone(),
-            view: view.clone(),
-            status: webhook_status.clone(),
-            wanted: store.live(|v| webhook::Wanted {
-                url: v.webhook_url.clone(),
-                secret: v.webhook_secret.clone(),
-                events: v.webhook_events.clone(),
-                allow_loopback: v.webhook_allow_loopback,
-            }),
-            own_port: 0,
-        });
+        let sender = sender_of(&tasks, &view, &webhook_status, &store);
         let files = RecipeFiles {
             bundle: None,
             overrides: folder.path().join("models_overrides.yaml"),
@@ -139,7 +132,15 @@ impl Bench {
             webhook: sender,
             hosts: Hosts::new("", "", Arc::new(Vec::new)),
         };
-        let held = Box::new((alerts, models, units, settings, services, webhook_status, folder));
+        let held = Box::new((
+            alerts,
+            models,
+            units,
+            settings,
+            services,
+            webhook_status,
+            folder,
+        ));
         Self {
             state,
             nodes,
@@ -381,4 +382,24 @@ impl BugReport for Healer {
     fn make(&self) -> Answer<'_, Vec<u8>> {
         async { Ok(vec![0x1f, 0x8b]) }.boxed()
     }
+}
+
+fn sender_of(
+    tasks: &Tasks,
+    view: &View,
+    status: &watch::Sender<Arc<Option<WebhookStatus>>>,
+    store: &Store,
+) -> webhook::Webhook {
+    webhook::Webhook::start(webhook::Surroundings {
+        tasks: tasks.clone(),
+        view: view.clone(),
+        status: status.clone(),
+        wanted: store.live(|v| webhook::Wanted {
+            url: v.webhook_url.clone(),
+            secret: v.webhook_secret.clone(),
+            events: v.webhook_events.clone(),
+            allow_loopback: v.webhook_allow_loopback,
+        }),
+        own_port: 0,
+    })
 }

@@ -109,13 +109,13 @@ fn trees(models: usize) -> String {
     let mut script =
         String::from("set -e; mkdir -p ~/.cache/huggingface/hub; cd ~/.cache/huggingface/hub\n");
     for n in 0..models {
-        let _infallible = write!(
+        let _infallible = writeln!(
             script,
             "m=models--bench--model-{n}; mkdir -p $m/blobs $m/refs $m/snapshots/c0ffee; \
              printf c0ffee >$m/refs/main; truncate -s 8G $m/blobs/w{n}; \
              printf '{{\"model_type\":\"qwen3\",\"architectures\":[\"Qwen3ForCausalLM\"],\"hidden_size\":4096}}' >$m/blobs/c{n}; \
              ln -s ../../blobs/w{n} $m/snapshots/c0ffee/model.safetensors; \
-             ln -s ../../blobs/c{n} $m/snapshots/c0ffee/config.json\n"
+             ln -s ../../blobs/c{n} $m/snapshots/c0ffee/config.json"
         );
     }
     script

@@ -39,7 +39,11 @@ pub async fn flood() -> Result<Vec<Figure>> {
     let swapped = fleet.daemon.swapped_when_settled(SMALL).await?;
     ensure!(swapped.error.is_none(), "{:?}", swapped.error);
     let status = fleet.daemon.status().await?;
-    let unit = status.units.iter().find(|u| u.launch.is_some()).context("no unit")?;
+    let unit = status
+        .units
+        .iter()
+        .find(|u| u.launch.is_some())
+        .context("no unit")?;
     let quiet = latency::status(&fleet).await?.value;
     // The node's record comes before its own docker in PATH.
     let recorder = fleet

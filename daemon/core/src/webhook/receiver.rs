@@ -143,16 +143,14 @@ fn allowed_v6(ip: Ipv6Addr, loopback: bool) -> Result<(), &'static str> {
 /// The IPv4 address that an IPv6 address stands for: mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64
 /// (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC 3056).
 fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
-    let from = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match (a, b) {
-        (0, 0) if [c, d, e] == [0, 0, 0] && f == 0xffff => Some(from(g, h)),
-        (0, 0) if [c, d, e, f] == [0; 4] && (g, h) != (0, 0) && (g, h) != (0, 1) => Some(from(g, h)),
-        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => Some(from(g, h)),
-        (0x2002, high) => Some(from(high, c)),
+    let from = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => Some(from(high, low)),
+        // Unspecified and loopback are no IPv4 addresses.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0, high, low] => Some(from(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(from(high, low)),
+        [0x2002, high, low, ..] => Some(from(high, low)),
         _ => None,
     }
 }

@@ -98,7 +98,9 @@ async fn stop(
     PathId(name): PathId<ServiceName>,
     Actor(actor): Actor,
 ) -> Result<impl axum::response::IntoResponse, Fault> {
-    Ok(accepted(web.app().operations.stop_service(name, actor).await?))
+    Ok(accepted(
+        web.app().operations.stop_service(name, actor).await?,
+    ))
 }
 
 /// Stops a service and starts it with its entry as it is now; the body may be left out.

@@ -1,6 +1,7 @@
 //! Settings: looked at, changed; and the test of the webhook that they set.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -49,10 +50,16 @@ async fn change(
     JsonBody(changes): JsonBody<BTreeMap<String, serde_json::Value>>,
 ) -> Result<Json<SettingsChanged>, Fault> {
     let expected = revision(&headers)?;
-    let (store, keys) = (web.app().settings.clone(), changes.keys().cloned().collect::<Vec<_>>());
+    let (store, keys) = (
+        Arc::clone(&web.app().settings),
+        changes.keys().cloned().collect::<Vec<_>>(),
+    );
     let changing = tokio::task::spawn_blocking(move || store.change(&changes, expected));
     let changed = changing.await.map_err(|_panicked| {
-        ApiError::new(ErrorCode::Internal, "the change of the settings was not finished")
+        ApiError::new(
+            ErrorCode::Internal,
+            "the change of the settings was not finished",
+        )
     })?;
     let revision = changed.map_err(refused)?;
     tracing::info!(%actor, ?keys, revision, "settings were changed");
@@ -92,10 +99,10 @@ fn refused(error: ChangeError) -> Fault {
         }
         ChangeError::Write(error) => {
             let full = error.kind() == std::io::ErrorKind::StorageFull;
-            let fault = Fault::from(
-                ApiError::new(ErrorCode::Internal, text)
-                    .with_hint("the old settings are in force; make room in DATA_DIR and try again"),
-            );
+            let fault =
+                Fault::from(ApiError::new(ErrorCode::Internal, text).with_hint(
+                    "the old settings are in force; make room in DATA_DIR and try again",
+                ));
             if full {
                 fault.with_status(StatusCode::INSUFFICIENT_STORAGE)
             } else {

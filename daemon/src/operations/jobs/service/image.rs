@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use spark_core::shell::{EnvName, EnvValue, Remote};
 use spark_core::services::StartPlan;
+use spark_core::shell::{EnvName, EnvValue, Remote};
 use spark_core::transfer::image::{self as registry, InRegistry};
 use spark_core::transfer::{JobName, job};
 use spark_ipc::model::operation::Advice;
@@ -17,20 +17,22 @@ use super::{LINK_BACK, TRIES};
 
 /// The key goes from the environment through a pipe of the shell's own: it is in no argument vector and no file
 /// of ours. `$oauthtoken` is the literal user name that NVIDIA asks for.
-const LOGIN: &str = "printf '%s' \"$NGC_API_KEY\" | docker login nvcr.io --username '$oauthtoken' --password-stdin";
+const LOGIN: &str =
+    "printf '%s' \"$NGC_API_KEY\" | docker login nvcr.io --username '$oauthtoken' --password-stdin";
 
 /// Logs the node in to NVIDIA's registry. Docker keeps the login; doing it again changes nothing.
-pub(super) async fn log_in(
-    run: &JobRun,
-    plan: &StartPlan,
-) -> Result<((), Option<String>), Halt> {
+pub(super) async fn log_in(run: &JobRun, plan: &StartPlan) -> Result<((), Option<String>), Halt> {
     let key = run.ctx.ngc_api_key.get();
     let key = key.ok_or_else(|| Halt::failed("NGC_API_KEY is not set any more"))?;
     let command = EnvName::checked("NGC_API_KEY")
         .and_then(|name| Ok((name, EnvValue::checked(key.expose())?)))
         // The value is the key itself, so the error may not show it.
         .map_err(|_invalid| Halt::failed("NGC_API_KEY is not one line of text"))
-        .map(|(name, value)| Remote::script("ngc-login", LOGIN).secret(name, value).timeout(60))?;
+        .map(|(name, value)| {
+            Remote::script("ngc-login", LOGIN)
+                .secret(name, value)
+                .timeout(60)
+        })?;
     for _try in 0..TRIES {
         match hands::exec(&run.ctx, &plan.node, Ok(command.clone()), 70).await {
             Done::Ok(_) => {
@@ -47,11 +49,23 @@ pub(super) async fn log_in(
 
 fn refused(plan: &StartPlan, stderr: &str) -> Halt {
     let said = clean_line(stderr, 300);
-    let wrong_key = ["unauthorized", "Invalid credentials", "incorrect username", "denied"]
-        .iter()
-        .any(|part| stderr.to_ascii_lowercase().contains(&part.to_ascii_lowercase()));
+    let wrong_key = [
+        "unauthorized",
+        "Invalid credentials",
+        "incorrect username",
+        "denied",
+    ]
+    .iter()
+    .any(|part| {
+        stderr
+            .to_ascii_lowercase()
+            .contains(&part.to_ascii_lowercase())
+    });
     if !wrong_key {
-        return Halt::failed(format!("the login at nvcr.io failed on {}: {said}", plan.node));
+        return Halt::failed(format!(
+            "the login at nvcr.io failed on {}: {said}",
+            plan.node
+        ));
     }
     let advice = Advice {
         id: "ngc_key".to_owned(),

@@ -11,15 +11,17 @@ use super::super::super::run::Halt;
 use super::{LINK_BACK, TRIES, gone, own};
 
 /// Makes a folder of the login user's; `open` lets the container's own user write there.
-const FOLDER: &str = "mkdir -p -- \"$1\" || exit\n[ \"$2\" = open ] || exit 0\nchmod a+rwx -- \"$1\"";
+const FOLDER: &str =
+    "mkdir -p -- \"$1\" || exit\n[ \"$2\" = open ] || exit 0\nchmod a+rwx -- \"$1\"";
 
 /// The command still says what was planned, and its folders are there.
-pub(super) async fn prepare(
-    run: &JobRun,
-    plan: &StartPlan,
-) -> Result<((), Option<String>), Halt> {
-    verify_round_trip(&plan.run.remote())
-        .map_err(|error| Halt::failed(format!("the command of {} is refused: {error}", plan.service)))?;
+pub(super) async fn prepare(run: &JobRun, plan: &StartPlan) -> Result<((), Option<String>), Halt> {
+    verify_round_trip(&plan.run.remote()).map_err(|error| {
+        Halt::failed(format!(
+            "the command of {} is refused: {error}",
+            plan.service
+        ))
+    })?;
     for (path, open) in &plan.folders {
         folder(run, plan, path, *open).await?;
     }
@@ -30,7 +32,11 @@ async fn folder(run: &JobRun, plan: &StartPlan, path: &str, open: bool) -> Resul
     let remote = Remote::script("folder", FOLDER);
     let command = HomePath::checked(path).map(|path| {
         let remote = remote.arg(path);
-        if open { remote.lit("open") } else { remote.lit("own") }
+        if open {
+            remote.lit("open")
+        } else {
+            remote.lit("own")
+        }
     });
     for _try in 0..TRIES {
         match hands::exec(&run.ctx, &plan.node, command.clone(), 30).await {
@@ -48,10 +54,7 @@ async fn folder(run: &JobRun, plan: &StartPlan, path: &str, open: bool) -> Resul
 }
 
 /// Runs the container, unless one of this operation is there already.
-pub(super) async fn launch(
-    run: &JobRun,
-    plan: &StartPlan,
-) -> Result<((), Option<String>), Halt> {
+pub(super) async fn launch(run: &JobRun, plan: &StartPlan) -> Result<((), Option<String>), Halt> {
     if !own(run, &plan.node).await?.is_empty() {
         return Ok(((), Some(format!("{} was started before", plan.container))));
     }
@@ -63,7 +66,11 @@ pub(super) async fn launch(
         match hands::exec(&run.ctx, &plan.node, Ok(command.clone()), 120).await {
             Done::Ok(_) => return Ok(((), Some(plan.container.to_string()))),
             Done::Refused { stderr, .. } => {
-                if !own(run, &plan.node).await?.iter().any(spark_core::units::ContainerFacts::running) {
+                if !own(run, &plan.node)
+                    .await?
+                    .iter()
+                    .any(spark_core::units::ContainerFacts::running)
+                {
                     return Err(refused(plan, &stderr));
                 }
                 return Ok(((), Some(format!("{} was started before", plan.container))));
@@ -110,7 +117,10 @@ fn refused(plan: &StartPlan, stderr: &str) -> Halt {
     let advice = first_cause(&[evidence], &[]);
     let why = advice.as_ref().map_or(stderr, |a| a.title.as_str());
     Halt::Failed {
-        error: format!("{} could not be started on {}: {why}", plan.service, plan.node),
+        error: format!(
+            "{} could not be started on {}: {why}",
+            plan.service, plan.node
+        ),
         advice: advice.map(Box::new),
     }
 }
@@ -119,7 +129,11 @@ fn refused(plan: &StartPlan, stderr: &str) -> Halt {
 pub(super) async fn take_away(run: &JobRun, plan: &StartPlan) -> Result<(), String> {
     let mut last = format!("{} does not answer", plan.node);
     for attempt in 0..TRIES {
-        if attempt > 0 && hands::link_back(&run.ctx, &plan.node, LINK_BACK).await.is_err() {
+        if attempt > 0
+            && hands::link_back(&run.ctx, &plan.node, LINK_BACK)
+                .await
+                .is_err()
+        {
             break;
         }
         match hands::containers_of(&run.ctx, &plan.node, run.id()).await {
@@ -136,5 +150,8 @@ pub(super) async fn take_away(run: &JobRun, plan: &StartPlan) -> Result<(), Stri
             }
         }
     }
-    Err(format!("a container of {} may be left on {}: {last}", plan.service, plan.node))
+    Err(format!(
+        "a container of {} may be left on {}: {last}",
+        plan.service, plan.node
+    ))
 }

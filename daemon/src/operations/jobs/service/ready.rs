@@ -49,7 +49,11 @@ pub(super) async fn wait(
         }
         asked += 1;
         if began.elapsed() >= limit {
-            let error = format!("{} does not answer after {} s: {silent}", plan.service, limit.as_secs());
+            let error = format!(
+                "{} does not answer after {} s: {silent}",
+                plan.service,
+                limit.as_secs()
+            );
             return Err(ended(run, plan, error, None).await);
         }
         run.pause(EVERY).await?;
@@ -64,14 +68,23 @@ async fn ready(
 ) -> Result<((), Option<String>), Halt> {
     let found = super::own(run, &plan.node).await?;
     let Some(container) = found.iter().find(|c| c.running()) else {
-        let error = format!("something answers at {}, but {} does not run", plan.endpoint, plan.service);
+        let error = format!(
+            "something answers at {}, but {} does not run",
+            plan.endpoint, plan.service
+        );
         return Err(ended(run, plan, error, found.first()).await);
     };
     run.ctx
         .services
         .answered(&container.id, container.started_at, clock::now())
         .await;
-    Ok(((), Some(format!("ready after {:.0} s", began.elapsed().as_secs_f64()))))
+    Ok((
+        (),
+        Some(format!(
+            "ready after {:.0} s",
+            began.elapsed().as_secs_f64()
+        )),
+    ))
 }
 
 /// The container still runs. A node that cannot be asked says nothing about it.
@@ -82,7 +95,9 @@ async fn alive(run: &JobRun, plan: &StartPlan) -> Result<(), Halt> {
     match found.first() {
         Some(container) if container.running() => Ok(()),
         Some(container) => {
-            let code = container.exit_code.map_or("unknown".to_owned(), |c| c.to_string());
+            let code = container
+                .exit_code
+                .map_or("unknown".to_owned(), |c| c.to_string());
             let error = format!("{} ended with code {code} before it answered", plan.service);
             Err(ended(run, plan, error, Some(container)).await)
         }
@@ -132,7 +147,9 @@ async fn ended(
     });
     let advice = first_cause(&lines, ending.as_slice());
     Halt::Failed {
-        error: advice.as_ref().map_or_else(|| error.clone(), |a| format!("{}: {error}", a.title)),
+        error: advice
+            .as_ref()
+            .map_or_else(|| error.clone(), |a| format!("{}: {error}", a.title)),
         advice: advice.map(Box::new),
     }
 }
@@ -153,7 +170,11 @@ impl Growth {
         let before = *self.before.get_or_insert(bytes);
         let pace = self.meter.take(began.elapsed().as_secs_f64(), bytes);
         let come = bytes.saturating_sub(before);
-        let stage = if come > 0 { "fetching its weights" } else { "starting" };
+        let stage = if come > 0 {
+            "fetching its weights"
+        } else {
+            "starting"
+        };
         run.record
             .progress(Progress {
                 done: Some(figure(come)),
