@@ -148,6 +148,7 @@ fn word(text: &str) -> Result<Arg, InvalidWord> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::testing::run;
 
     #[test]
     fn bytes_come_before_the_links_that_lead_to_them() {
@@ -174,5 +175,38 @@ mod tests {
             assert!(read(&format!("{bad}\nend\n")).is_err(), "{bad}");
         }
         assert!(read("f\t5\tblobs/a\t\n").is_err());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the files of a test")]
+    fn a_file_is_passed_on_piece_by_piece_and_its_link_made() {
+        let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let model = ".cache/huggingface/hub/models--a--b";
+        let source = near.path().join(model);
+        std::fs::create_dir_all(source.join("blobs")).unwrap();
+        std::fs::create_dir_all(source.join("snapshots/c0")).unwrap();
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take((5 << 20) + 7).collect();
+        std::fs::write(source.join("blobs/ab12"), &bytes).unwrap();
+        std::fs::write(source.join("blobs/empty"), "").unwrap();
+        std::os::unix::fs::symlink("../../blobs/ab12", source.join("snapshots/c0/x")).unwrap();
+        let repo = RepoId::new("a/b").unwrap();
+        let list = run(near.path(), &list_command(&repo).unwrap()).1;
+        for file in read(&list).unwrap() {
+            if let Kind::Link(to) = &file.kind {
+                assert_eq!(run(far.path(), &link(&repo, &file, to).unwrap()).0, 0);
+            }
+            for piece in 0..file.pieces() {
+                let (status, text) = run(near.path(), &read_piece(&repo, &file, piece).unwrap());
+                assert_eq!(status, 0);
+                let payload = Payload::checked(text.trim().to_owned()).unwrap();
+                let write = write_piece(&repo, &file, piece, payload).unwrap();
+                assert_eq!(run(far.path(), &write).0, 0, "{file:?} {piece}");
+            }
+        }
+        let copy = far.path().join(model);
+        assert_eq!(std::fs::read(copy.join("snapshots/c0/x")).unwrap(), bytes);
+        assert_eq!(std::fs::read(copy.join("blobs/empty")).unwrap(), b"");
+        let there = run(far.path(), &list_command(&repo).unwrap()).1;
+        assert_eq!(read(&there).unwrap().len(), 3);
     }
 }
