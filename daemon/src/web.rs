@@ -42,16 +42,18 @@ use crate::gate::Gate;
 use crate::models::Recipes;
 use crate::operations::Operations;
 use crate::proxy::{Forwarder, Traffic};
-use crate::tasks::Tasks;
 use crate::settings::Store;
+use crate::tasks::Tasks;
 use crate::view::View;
 use crate::webhook::Webhook;
 use fault::Fault;
 use guard::Hosts;
 use sections::Sections;
 
-pub use handles::{Answer, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs};
 pub use handles::{AdoptionActions, ServiceActions};
+pub use handles::{
+    Answer, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs,
+};
 
 /// What the router serves and asks.
 #[derive(Clone)]

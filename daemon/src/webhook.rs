@@ -98,7 +98,9 @@ impl Webhook {
         let wanted = self.wanted.get();
         let Some(receiver) = wanted.receiver() else {
             let error = ApiError::new(ErrorCode::Conflict, "no usable webhook is set");
-            return Err(error.with_hint("set WEBHOOK_URL first, e.g. https://hooks.example.org/spark"));
+            return Err(
+                error.with_hint("set WEBHOOK_URL first, e.g. https://hooks.example.org/spark")
+            );
         };
         let event = WebhookEvent {
             id: new_id(),
@@ -114,7 +116,10 @@ impl Webhook {
             alert: None,
             cleared: None,
         };
-        let answer = self.sender.send(&event, &receiver, wanted.secret.as_ref()).await;
+        let answer = self
+            .sender
+            .send(&event, &receiver, wanted.secret.as_ref())
+            .await;
         Ok(delivery(&event, 1, &answer))
     }
 }
@@ -123,7 +128,11 @@ fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-fn delivery(event: &WebhookEvent, tries: u32, answer: &Result<u16, request::Failure>) -> WebhookDelivery {
+fn delivery(
+    event: &WebhookEvent,
+    tries: u32,
+    answer: &Result<u16, request::Failure>,
+) -> WebhookDelivery {
     let status = match answer {
         Ok(status) => Some(*status),
         Err(failure) => failure.status,
@@ -193,7 +202,10 @@ fn offer(
     let name = event.event.as_str();
     let dropped = queue.try_send(event).is_err();
     if dropped {
-        tracing::warn!(event = name, "the queue of the webhook is full: an event is dropped");
+        tracing::warn!(
+            event = name,
+            "the queue of the webhook is full: an event is dropped"
+        );
     }
     let waiting = u64::try_from(queue.max_capacity() - queue.capacity()).unwrap_or(0);
     publish(status, wanted, |status| {

@@ -87,7 +87,11 @@ impl Sender {
             request = request.header(SIGNATURE_HEADER, signature(secret.expose(), &body));
         }
         let answered = async {
-            let answer = request.body(body).send().await.map_err(|_any| Failure::network())?;
+            let answer = request
+                .body(body)
+                .send()
+                .await
+                .map_err(|_any| Failure::network())?;
             let status = answer.status();
             let mut read = 0;
             let mut chunks = answer.bytes_stream();
