@@ -280,7 +280,7 @@ mod tests {
             .get_subcommands()
             .map(clap::Command::get_name)
             .collect();
-        assert_eq!(names.len(), 29);
+        assert_eq!(names.len(), 31);
         for name in names {
             let words: &[&str] = match name {
                 "image_missing" | "wrong_arch" => &[name, "some/image:1"],

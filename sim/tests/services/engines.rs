@@ -160,3 +160,25 @@ fn a_model_that_is_not_there_is_fetched_unless_the_container_is_offline() {
     assert_eq!(code, "1");
     assert!(log.contains("LocalEntryNotFoundError"), "{log}");
 }
+
+#[test]
+fn an_engine_may_be_started_inside_a_container_that_only_sleeps() {
+    let spark = Spark::with(&[]);
+    cache::put(&spark.node, "Qwen/Qwen3-0.6B", Extent::Complete).unwrap();
+    // As sparkrun and the community's launcher do it.
+    spark.ok(
+        "docker run -d --name sparkrun_ab12_node_0 --gpus all --ipc=host --network=host \
+         -v \"$HOME/.cache/huggingface\":/root/.cache/huggingface -e HF_HUB_OFFLINE=1 \
+         vllm-node bash -c 'sleep infinity'",
+    );
+    let words = "Qwen/Qwen3-0.6B --port 8000 --gpu-memory-utilization 0.3 --max-model-len 2048";
+    spark.ok(&format!(
+        "docker exec -d sparkrun_ab12_node_0 bash -c 'vllm serve {words} >> /proc/1/fd/1 2>&1'"
+    ));
+    spark.ready(8000, "/health");
+    let log = spark.ok("docker logs sparkrun_ab12_node_0 2>&1");
+    assert!(log.contains("Application startup complete"), "{log}");
+    spark.ok("docker rm -f sparkrun_ab12_node_0");
+    let apps = "nvidia-smi --query-compute-apps=process_name --format=csv,noheader";
+    assert_eq!(spark.ok(apps), "");
+}
