@@ -16,7 +16,6 @@ use std::sync::Arc;
 use spark_core::services::Services as Catalog;
 use spark_ipc::id::ServiceName;
 use spark_ipc::model::node::Node;
-use spark_ipc::model::operation::Operation;
 use spark_ipc::model::service::{Service, ServiceChange, ServiceDetail, ServiceList};
 use spark_ipc::{ApiError, ErrorCode, Time};
 use tokio::sync::{mpsc, watch};
@@ -151,7 +150,10 @@ impl Services {
         };
         let wait = std::time::Duration::from_secs(2);
         let mut list = self.list.clone();
-        if tokio::time::timeout(wait, list.wait_for(taken)).await.is_err() {
+        if tokio::time::timeout(wait, list.wait_for(taken))
+            .await
+            .is_err()
+        {
             tracing::debug!(service = %name, "the list has not taken up the change yet");
         }
         self.detail(name)
@@ -183,13 +185,4 @@ pub(crate) fn unknown(name: &ServiceName, catalog: &Catalog) -> ApiError {
         .collect();
     ApiError::new(ErrorCode::NotFound, format!("there is no service {name}"))
         .with_hint(format!("there are: {}", names.join(", ")))
-}
-
-/// Whether an operation is about this service.
-fn is_about(operation: &Operation, name: &ServiceName) -> bool {
-    use spark_ipc::model::operation::OperationKind as Kind;
-    matches!(
-        operation.kind,
-        Kind::ServiceStart | Kind::ServiceStop | Kind::ServiceRestart
-    ) && operation.subject == name.as_str()
 }

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use spark_core::units::{ContainerFacts, OWNER};
-use spark_ipc::{ApiError, ErrorCode, Time};
 use spark_ipc::id::{NodeId, OperationId, UnitId};
 use spark_ipc::model::unit::Unit;
+use spark_ipc::{ApiError, ErrorCode, Time};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
@@ -41,8 +41,13 @@ pub struct Known {
 #[derive(Debug)]
 enum Ask {
     Refresh(oneshot::Sender<Known>),
-    Ready { launch: OperationId, at: Time },
-    Silent { launch: OperationId },
+    Ready {
+        launch: OperationId,
+        at: Time,
+    },
+    Silent {
+        launch: OperationId,
+    },
     /// A container that was adopted, by id and start, has named its model.
     Named {
         container: (String, Option<Time>),
@@ -50,7 +55,9 @@ enum Ask {
         name: String,
     },
     /// It has not.
-    Nameless { container: (String, Option<Time>) },
+    Nameless {
+        container: (String, Option<Time>),
+    },
 }
 
 /// The handle; cheap to clone.
@@ -78,7 +85,13 @@ impl Units {
         let tasks = surroundings.tasks.clone();
         tasks.spawn(
             "units",
-            watcher::watch(surroundings, adoptions.watch(), (asks, questions), list, known),
+            watcher::watch(
+                surroundings,
+                adoptions.watch(),
+                (asks, questions),
+                list,
+                known,
+            ),
         );
         handle
     }
@@ -126,7 +139,8 @@ impl Units {
     pub async fn release(&self, id: &UnitId) -> Result<Unit, ApiError> {
         let (unit, container) = self.foreign(id).await?;
         tracing::info!(unit = %id, owner = %unit.owner, "a unit is let go");
-        self.write(move |adoptions| adoptions.remove(&container)).await?;
+        self.write(move |adoptions| adoptions.remove(&container))
+            .await?;
         Ok(self.after_a_look(id).await.unwrap_or(unit))
     }
 
@@ -160,7 +174,11 @@ impl Units {
         tokio::task::spawn_blocking(move || change(&adoptions))
             .await
             .map_err(|error| internal(error.to_string()))?
-            .map_err(|error| internal(format!("the record of adoptions cannot be written: {error}")))
+            .map_err(|error| {
+                internal(format!(
+                    "the record of adoptions cannot be written: {error}"
+                ))
+            })
     }
 
     /// The unit of this launch has given a real answer.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use spark_core::services::{Answers, Due, Restarts, Seen, ServiceNode, due, fallen, view};
+use spark_core::services::{
+    Answers, Due, Restarts, Seen, ServiceNode, due, fallen, is_about, view,
+};
 use spark_ipc::id::ServiceName;
 use spark_ipc::model::operation::{Operation, OperationState};
 use spark_ipc::model::service::{Service, ServiceState};
@@ -15,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::boots::Boots;
 use super::catalogue::Catalogue;
-use super::{Note, Surroundings, health, is_about};
+use super::{Note, Surroundings, health};
 use crate::clock;
 use crate::units::Known;
 
@@ -36,9 +38,17 @@ struct Owner {
     /// Containers that are being asked.
     asking: BTreeSet<(String, Option<Time>)>,
     /// A start by itself that has been asked for.
-    starting: Option<(ServiceName, oneshot::Receiver<Result<(), ApiError>>)>,
+    starting: Option<Wish>,
     /// Why a service was not started by itself.
     refusals: BTreeMap<ServiceName, String>,
+}
+
+/// A start by itself that has been asked for.
+struct Wish {
+    service: ServiceName,
+    /// It had died.
+    again: bool,
+    answer: oneshot::Receiver<Result<(), ApiError>>,
 }
 
 /// The newest answer of a health route.
@@ -111,11 +121,9 @@ pub(super) async fn own(
 }
 
 /// The answer to a start that was asked for; never, when none was.
-async fn started(
-    starting: &mut Option<(ServiceName, oneshot::Receiver<Result<(), ApiError>>)>,
-) -> Result<(), ApiError> {
+async fn started(starting: &mut Option<Wish>) -> Result<(), ApiError> {
     match starting {
-        Some((_, answer)) => answer.await.unwrap_or_else(|_ended| {
+        Some(wish) => (&mut wish.answer).await.unwrap_or_else(|_ended| {
             Err(ApiError::new(ErrorCode::Internal, "it was not answered"))
         }),
         None => std::future::pending().await,
@@ -284,11 +292,12 @@ impl Owner {
     fn begin(&mut self, due: Due) {
         tracing::info!(service = %due.service, node = %due.node, again = due.again, "a service starts by itself");
         self.boots.use_up(&due.service, &due.boot_id);
-        if due.again {
-            *self.restarts.entry(due.service.clone()).or_default() += 1;
-        }
         let (reply, answer) = oneshot::channel();
-        self.starting = Some((due.service.clone(), answer));
+        self.starting = Some(Wish {
+            service: due.service.clone(),
+            again: due.again,
+            answer,
+        });
         let operations = self.around.operations.clone();
         let stop = self.around.tasks.token().clone();
         self.around.tasks.spawn("start a service", async move {
@@ -304,12 +313,20 @@ impl Owner {
     }
 
     fn begun(&mut self, answer: Result<(), ApiError>) {
-        let Some((name, _)) = self.starting.take() else {
+        let Some(Wish {
+            service: name,
+            again,
+            ..
+        }) = self.starting.take()
+        else {
             return;
         };
         match answer {
             Ok(()) => {
                 self.refusals.remove(&name);
+                if again {
+                    *self.restarts.entry(name).or_default() += 1;
+                }
             }
             // Somebody was faster: its time comes again.
             Err(error) if error.code == ErrorCode::Busy => self.boots.give_back(&name),

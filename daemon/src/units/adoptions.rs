@@ -124,6 +124,9 @@ mod tests {
         let again = Adoptions::open(path.clone());
         assert_eq!(again.watch().borrow().len(), 2);
         again.remove("aa").unwrap();
-        assert_eq!(**Adoptions::open(path).watch().borrow(), ["bb".to_owned()].into());
+        assert_eq!(
+            **Adoptions::open(path).watch().borrow(),
+            ["bb".to_owned()].into()
+        );
     }
 }

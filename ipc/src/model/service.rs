@@ -38,7 +38,7 @@ pub enum ServiceState {
     CrashLoop,
     /// Its container is dead, or could not be started.
     Failed,
-    /// The container runs and has not answered yet.
+    /// Its start is under way, or its container runs and has not answered yet.
     Starting,
     /// It answered once, and does not now.
     Degraded,

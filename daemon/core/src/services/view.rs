@@ -71,7 +71,14 @@ pub fn view(
         service.restarts = restarts.get(name).copied().unwrap_or(0);
         match newest(name, nodes) {
             Some((node, facts)) => found(&mut service, node, facts, answers),
-            None => absent(&mut service, nodes, before),
+            None => absent(&mut service, nodes, before, operations),
+        }
+        let dead = !matches!(
+            service.state,
+            ServiceState::Ready | ServiceState::Degraded | ServiceState::Unknown
+        );
+        if dead && operations.iter().any(|o| starts(o, name)) {
+            service.state = ServiceState::Starting;
         }
         service.since = match before {
             Some(before) if before.state == service.state => before.since,
@@ -109,15 +116,7 @@ fn newest<'n, 'a>(
 
 fn base(entry: &Entry, before: Option<&Service>, operations: &[Operation], now: Time) -> Service {
     let spec = &entry.spec;
-    let acts = |o: &&Operation| {
-        let kind = matches!(
-            o.kind,
-            OperationKind::ServiceStart
-                | OperationKind::ServiceStop
-                | OperationKind::ServiceRestart
-        );
-        kind && o.state == OperationState::Running && o.subject == spec.name.as_str()
-    };
+    let acts = |o: &&Operation| o.state == OperationState::Running && is_about(o, &spec.name);
     Service {
         name: spec.name.clone(),
         title: spec.title.clone(),
@@ -205,8 +204,13 @@ fn judge(
     }
 }
 
-/// No container: off, unless it was on a node that cannot be reached.
-fn absent(service: &mut Service, nodes: &[ServiceNode<'_>], before: Option<&Service>) {
+/// No container: off, unless it was on a node that cannot be reached, or could not be started.
+fn absent(
+    service: &mut Service,
+    nodes: &[ServiceNode<'_>],
+    before: Option<&Service>,
+    operations: &[Operation],
+) {
     let unknown = |id: &NodeId| nodes.iter().any(|n| n.node == id && n.containers.is_none());
     let was_there = before.filter(|b| b.container.is_some());
     let place = was_there.and_then(|b| b.node.clone());
@@ -215,6 +219,10 @@ fn absent(service: &mut Service, nodes: &[ServiceNode<'_>], before: Option<&Serv
         (None, None) => nodes.iter().all(|n| n.containers.is_none()) && !nodes.is_empty(),
     };
     if !hidden {
+        if let Some(error) = failed_start(service, operations) {
+            service.state = ServiceState::Failed;
+            service.message = Some(format!("the last start failed: {error}"));
+        }
         return;
     }
     service.state = ServiceState::Unknown;
@@ -227,6 +235,33 @@ fn absent(service: &mut Service, nodes: &[ServiceNode<'_>], before: Option<&Serv
         service.launch.clone_from(&before.launch);
         service.port = before.port;
     }
+}
+
+/// Why the last act on a service, a start, failed. Operations come newest first.
+fn failed_start(service: &Service, operations: &[Operation]) -> Option<String> {
+    let last = operations.iter().find(|o| is_about(o, &service.name))?;
+    let failed = matches!(
+        last.state,
+        OperationState::Failed | OperationState::Interrupted
+    );
+    let start = last.kind != OperationKind::ServiceStop;
+    (failed && start).then(|| last.error.clone()).flatten()
+}
+
+/// Whether an operation starts this service now.
+fn starts(operation: &Operation, name: &ServiceName) -> bool {
+    operation.state == OperationState::Running
+        && operation.kind != OperationKind::ServiceStop
+        && is_about(operation, name)
+}
+
+/// Whether an operation is about this service.
+pub fn is_about(operation: &Operation, name: &ServiceName) -> bool {
+    let kind = matches!(
+        operation.kind,
+        OperationKind::ServiceStart | OperationKind::ServiceStop | OperationKind::ServiceRestart
+    );
+    kind && operation.subject == name.as_str()
 }
 
 /// GPU memory of the processes in a container.

@@ -266,6 +266,57 @@ fn operation(kind: OperationKind) -> Operation {
     }
 }
 
+#[test]
+fn a_start_that_failed_is_told_until_the_next_act() {
+    let id = NodeId::numbered(1);
+    let states = |newest: OperationKind, state: OperationState| {
+        let about = |kind, state, error: Option<&str>| Operation {
+            subject: "kokoro".to_owned(),
+            state,
+            error: error.map(str::to_owned),
+            ..operation(kind)
+        };
+        let all = [
+            about(newest, state, Some("no room")),
+            about(
+                OperationKind::ServiceStart,
+                OperationState::Failed,
+                Some("older"),
+            ),
+        ];
+        let all = view(
+            &bundled(),
+            &[place(&id, Some(&[]))],
+            &Answers::new(),
+            &Restarts::new(),
+            &all,
+            &[],
+            now(),
+        );
+        let found = all
+            .into_iter()
+            .find(|s| s.name.as_str() == "kokoro")
+            .unwrap();
+        (found.state, found.message.unwrap_or_default())
+    };
+    let (state, message) = states(OperationKind::ServiceStart, OperationState::Failed);
+    assert_eq!(state, ServiceState::Failed);
+    assert_eq!(message, "the last start failed: no room");
+    let after = |kind, state| states(kind, state).0;
+    assert_eq!(
+        after(OperationKind::ServiceStart, OperationState::Cancelled),
+        ServiceState::Off
+    );
+    assert_eq!(
+        after(OperationKind::ServiceStop, OperationState::Failed),
+        ServiceState::Off
+    );
+    assert_eq!(
+        after(OperationKind::ServiceStart, OperationState::Running),
+        ServiceState::Starting
+    );
+}
+
 /// Two services that start by themselves, in their order.
 fn wanting() -> Vec<Service> {
     let mut all = ["kokoro", "embeddings"].map(|n| one(n, Some(&[]), &Answers::new(), 0, &[]));
