@@ -22,6 +22,9 @@ async fn fleet(options: FleetOptions) -> Result<Fleet> {
         models: vec![SMALL],
         ..options
     })?;
+    // As after `ssh-copy-id` in both directions.
+    let nodes = fleet.sparks.iter().map(Spark::node);
+    spark_sim::ssh::keys::introduce(&nodes.collect::<Result<Vec<_>>>()?)?;
     fleet.daemon.settled().await?;
     Ok(fleet)
 }
