@@ -26,6 +26,10 @@ pub const MAX_ENTRIES: usize = 10_000;
 pub const MAX_DAYS: i64 = 35;
 /// Seconds after which the containers of a node that answers have been looked at.
 const SETTLING_S: f64 = 15.0;
+/// The cause of what has been started and has not answered.
+const LOADING: &str = "loading";
+/// The cause of what the daemon has not looked at yet.
+const NEVER_SEEN: &str = "never_seen";
 /// Entries that the status carries.
 const NEWEST: usize = 20;
 
@@ -231,9 +235,15 @@ impl Ledger {
         let same = known.as_ref().is_some_and(|(state, cause)| {
             *state == one.state && (*cause == one.cause || one.state == Availability::Up)
         });
+        // A daemon that has just come back has not looked yet, and takes what runs for loading until it has been
+        // asked; who was unknown stays so until then.
+        let unclear = known
+            .as_ref()
+            .is_some_and(|(state, _)| *state == Availability::Unknown);
+        let unclear = unclear && [LOADING, NEVER_SEEN].contains(&one.cause.as_str());
         // Who was never known and is not known now has no history yet.
         let nothing = known.is_none() && one.state == Availability::Unknown;
-        if !same && !nothing {
+        if !(same || nothing || unclear) {
             let cause = (one.cause.as_str(), one.message.clone());
             added.push(self.change(&one.subject, one.node.clone(), one.state, cause, now));
         }

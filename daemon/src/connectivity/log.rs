@@ -17,6 +17,8 @@ use crate::files;
 
 /// Lines beyond those that were needed after which the file is made anew.
 const SURPLUS: usize = 4000;
+/// A log of ours has a tenth of this at most. What has more, or is a device, would fill the memory.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The file, and how it stands.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Log {
     lines: usize,
     /// A write failed: what the file ends in is not known.
     spoilt: bool,
+    /// What is there is no file of ours to write.
+    foreign: bool,
 }
 
 /// What a file held.
@@ -44,6 +48,18 @@ impl Log {
     /// be read of it goes into a new one. A file that cannot be read is left alone, and told.
     pub(super) fn open(path: PathBuf) -> (Self, Opened) {
         let mut log = Self::broken(path);
+        let shape = std::fs::metadata(&log.path);
+        if shape.is_ok_and(|it| !it.is_file() || it.len() > MAX_BYTES) {
+            log.foreign = true;
+            let warning = log.is_foreign().to_string();
+            return (
+                log,
+                Opened {
+                    warning: Some(warning),
+                    ..Opened::default()
+                },
+            );
+        }
         let bytes = match std::fs::read(&log.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -92,7 +108,13 @@ impl Log {
             base: 0,
             lines: 0,
             spoilt: true,
+            foreign: false,
         }
+    }
+
+    fn is_foreign(&self) -> io::Error {
+        let path = self.path.display();
+        io::Error::other(format!("{path} is no log of ours, and is left as it is"))
     }
 
     /// Whether the next write should be of everything.
@@ -112,6 +134,9 @@ impl Log {
     }
 
     fn try_append(&mut self, records: &[Record]) -> io::Result<()> {
+        if self.foreign {
+            return Err(self.is_foreign());
+        }
         let text: String = records.iter().map(Record::line).collect();
         let file = match &mut self.file {
             Some(file) => file,
@@ -135,6 +160,9 @@ impl Log {
 
     /// Makes the file anew from `records`.
     pub(super) fn rewrite(&mut self, records: &[Record]) -> io::Result<()> {
+        if self.foreign {
+            return Err(self.is_foreign());
+        }
         let text: String = records.iter().map(Record::line).collect();
         self.file = None;
         files::replace(&self.path, text.as_bytes())?;

@@ -95,6 +95,19 @@ fn a_refused_write_is_made_good_by_the_next() {
     assert_eq!(lines(&path), 2);
 }
 
+#[test]
+fn what_is_no_file_is_left_as_it_is() {
+    let (mut log, opened) = Log::open("/dev/full".into());
+    assert!(
+        opened
+            .warning
+            .unwrap()
+            .contains("/dev/full is no log of ours")
+    );
+    assert!(log.append(&records(1)).is_err() && log.rewrite(&records(1)).is_err());
+    assert!(!std::fs::metadata("/dev/full").unwrap().is_file());
+}
+
 /// A keeper on `path` that sees nothing.
 fn start(path: PathBuf, tasks: &Tasks) -> Connectivity {
     let (handle, seat) = Connectivity::channel();

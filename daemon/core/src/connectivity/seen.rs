@@ -7,6 +7,7 @@ use spark_ipc::model::node::{DockerState, Freshness, Interface, LinkCause, LinkS
 use spark_ipc::model::service::{Service, ServiceState};
 use spark_ipc::model::unit::{Unit, UnitState};
 
+use super::{LOADING, NEVER_SEEN};
 use crate::units::is_ours;
 
 /// One subject, now.
@@ -112,7 +113,7 @@ fn node(node: &Node) -> Seen {
 
 fn node_state(node: &Node) -> (Availability, &'static str) {
     match node.freshness {
-        Freshness::Unknown => (Availability::Unknown, "never_seen"),
+        Freshness::Unknown => (Availability::Unknown, NEVER_SEEN),
         Freshness::Unreachable => unreachable(node),
         Freshness::Stale => (Availability::Degraded, "stale"),
         Freshness::Fresh => match node.docker {
@@ -172,7 +173,7 @@ pub fn units(units: &[Unit]) -> Vec<Seen> {
     ours.map(|unit| {
         let (state, cause) = match unit.state {
             UnitState::Ready => (Availability::Up, "answers"),
-            UnitState::Loading => (Availability::Down, "loading"),
+            UnitState::Loading => (Availability::Down, LOADING),
             UnitState::Failed => (Availability::Down, "failed"),
             UnitState::Stopping => (Availability::Off, "stopping"),
             UnitState::Stopped => (Availability::Off, "stopped"),
@@ -192,7 +193,7 @@ pub fn services(services: &[Service], deep: impl Fn(&Service) -> Option<DeepSumm
         let (state, cause) = match service.state {
             ServiceState::Ready => (Availability::Up, "answers"),
             ServiceState::Degraded => (Availability::Degraded, "silent"),
-            ServiceState::Starting => (Availability::Down, "loading"),
+            ServiceState::Starting => (Availability::Down, LOADING),
             ServiceState::Failed => (Availability::Down, "failed"),
             ServiceState::CrashLoop => (Availability::Down, "crash_loop"),
             ServiceState::Off => (Availability::Off, "stopped"),

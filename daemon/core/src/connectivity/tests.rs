@@ -228,6 +228,8 @@ fn the_daemons_own_gap_is_unknown() {
             (SubjectKind::Node, Unknown, "daemon_down", at(100)),
         ]
     );
+    let not_yet = nodes(&[node("unknown", None, "b1", &[])]);
+    assert_eq!(ledger.observe(&not_yet, &[], at(401)), []);
     let back = told(&ledger.observe(&both, &ALL, at(410)));
     assert_eq!(
         back,
@@ -240,6 +242,18 @@ fn the_daemons_own_gap_is_unknown() {
     assert_eq!((day.uptime[0].up_s, day.uptime[0].down_s), (200.0, 0.0));
     assert_eq!(day.uptime[0].unknown_s, 86_400.0 - 200.0);
     assert_eq!(day.uptime[0].uptime_percent, Some(100.0));
+}
+
+#[test]
+fn what_runs_on_is_unknown_until_it_has_answered() {
+    let mut ledger = Ledger::default();
+    let records = ledger.observe(&units(&[unit("ready", None)]), &ALL, at(0));
+    let (mut ledger, _) = again(&records, at(60));
+    let mut see =
+        |state, second| told(&ledger.observe(&units(&[unit(state, None)]), &ALL, at(second)));
+    assert_eq!(see("loading", 61), []);
+    assert_eq!(see("ready", 62), [line(Unknown, Up, "answers", Some(62.0))]);
+    assert_eq!(see("loading", 70), [line(Up, Down, "loading", Some(8.0))]);
 }
 
 #[test]
