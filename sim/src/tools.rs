@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::services::PROGRAMS;
 
 pub(crate) mod console;
+mod curl;
 mod env;
 mod hf;
 mod network;
@@ -26,6 +27,7 @@ pub(crate) const KERNEL: &str = "6.17.0-1032-nvidia";
 
 /// Programs that a node has in its `PATH`.
 pub const NAMES: &[&str] = &[
+    "curl",
     "date",
     "df",
     "docker",
@@ -88,6 +90,7 @@ fn run(node: &Node, name: &str, args: &[String]) -> Outcome {
         name if PROGRAMS.contains(&name) => docker::service::main(node, name, args, &env),
         "nvidia-smi" => nvidia_smi::main(node, args, &env),
         "hf" | "huggingface-cli" => hf::main(node, name, args, &env),
+        "curl" => curl::main(node, args),
         "rsync" => rsync::main(node, args, &env),
         "ssh" => ssh::main(node, args, &env),
         "uvx" => hf::uvx(node, args, &env),

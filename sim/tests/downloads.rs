@@ -303,7 +303,7 @@ fn every_runner_of_the_chain_can_be_the_only_one() {
         spark
             .node
             .set_fault(Fault::HfRunners { only: vec![runner] })
-            .unwrap()
+            .unwrap();
     };
     let get = "download Qwen/Qwen3-0.6B config.json --quiet";
     spark.refuses(
@@ -371,4 +371,45 @@ fn the_disk_has_less_room_afterwards() {
         "du -sb --apparent-size .cache/huggingface/hub/models--Qwen--Qwen3-0.6B/blobs | cut -f1",
     );
     assert!(apparent.parse::<u64>().unwrap() >= 1_503_300_328);
+}
+
+#[test]
+fn the_hub_can_be_asked_with_curl() {
+    let spark = Spark::new(60);
+    let url = |repo: &str| format!("https://huggingface.co/api/models/{repo}?blobs=true");
+    let model: serde_json::Value =
+        serde_json::from_str(&spark.ok(&format!("curl -fsS '{}'", url(SMALL)))).unwrap();
+    let weights = model["siblings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file["rfilename"] == "model.safetensors");
+    assert_eq!(weights.unwrap()["size"], 1_503_300_328_u64);
+    let status = |words: &str, repo: &str| {
+        spark.ok(&format!(
+            "curl -s -o /dev/null -w '%{{http_code}}' {words} '{}'",
+            url(repo)
+        ))
+    };
+    assert_eq!(status("", "nobody/nothing"), "401");
+    assert_eq!(
+        status("-H 'Authorization: Bearer hf_x'", "nobody/nothing"),
+        "404"
+    );
+    assert_eq!(
+        status("", GATED),
+        "200",
+        "the listing of a gated repository is open"
+    );
+    let stdin = format!(
+        "printf 'header = \"Authorization: Bearer hf_x\"' | curl -s -K - '{}' | grep -c house",
+        url("acme/house-model")
+    );
+    assert_eq!(spark.ok(&stdin), "1");
+    let refused = spark.sh(&format!("curl -f '{}'", url("nobody/nothing")));
+    assert_eq!(refused.status.code(), Some(22));
+    assert!(text(&refused.stderr).contains("curl: (22) The requested URL returned error: 401"));
+    spark.node.set_fault(Fault::NoInternet).unwrap();
+    let output = spark.sh(&format!("curl '{}'", url(SMALL)));
+    assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
 }

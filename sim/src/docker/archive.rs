@@ -124,7 +124,7 @@ fn read(store: &Store, mut input: impl BufRead) -> Outcome {
             .by_ref()
             .take(1 << 16)
             .read_until(b'\n', &mut head)
-            .map_err(cut)?;
+            .map_err(|error| cut(&error))?;
         if head.is_empty() && loaded > 0 {
             return Ok(0);
         }
@@ -153,10 +153,10 @@ fn read(store: &Store, mut input: impl BufRead) -> Outcome {
 
 /// Takes the bytes of one image to the disk.
 fn take(store: &Store, input: &mut impl BufRead, size: u64) -> Result<(), Refusal> {
-    let mut part = Part::new(&store.node).map_err(cut)?;
+    let mut part = Part::new(&store.node).map_err(|error| cut(&error))?;
     let (mut left, mut unwritten) = (size, 0);
     while left > 0 {
-        let buffer = input.fill_buf().map_err(cut)?;
+        let buffer = input.fill_buf().map_err(|error| cut(&error))?;
         if buffer.is_empty() {
             return Err(cut_short());
         }
@@ -171,7 +171,7 @@ fn take(store: &Store, input: &mut impl BufRead, size: u64) -> Result<(), Refusa
                     "Error processing tar file(exit status 1): write /usr/local/lib/libtorch_cuda.so: no space left \
                      on device",
                 ),
-                _ => cut(error),
+                _ => cut(&error),
             })?;
         }
     }
@@ -182,6 +182,6 @@ fn cut_short() -> Refusal {
     Refusal::new(1, "unexpected EOF")
 }
 
-fn cut(error: io::Error) -> Refusal {
+fn cut(error: &io::Error) -> Refusal {
     daemon(format!("Error processing tar file(exit status 1): {error}"))
 }

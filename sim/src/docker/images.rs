@@ -143,8 +143,9 @@ fn remove_one(store: &Store, name: &str, force: bool) -> Result<(), Refusal> {
     if let Some(tag) = tag.filter(|tag| image.tags.len() > 1 && image.tags.contains(tag)) {
         store.edit_images(|images| {
             let mine = images.iter_mut().find(|known| known.id == image.id);
-            mine.into_iter()
-                .for_each(|known| known.tags.retain(|known| *known != tag));
+            if let Some(mine) = mine {
+                mine.tags.retain(|known| *known != tag);
+            }
         })?;
         console::out(&format!("Untagged: {tag}"));
         return Ok(());

@@ -80,7 +80,11 @@ fn checks(store: &Store, container: &Container) -> Result<(), StartFailure> {
         ));
     }
     let runtime = container.spec.runtime.as_str();
-    if !matches!(runtime, "runc" | "io.containerd.runc.v2") && !(runtime == "nvidia" && gpus) {
+    let known = match runtime {
+        "nvidia" => gpus,
+        other => matches!(other, "runc" | "io.containerd.runc.v2"),
+    };
+    if !known {
         return Err(StartFailure::of_daemon(format!(
             "unknown or invalid runtime name: {}",
             container.spec.runtime

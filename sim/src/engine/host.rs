@@ -73,6 +73,9 @@ pub trait EngineHost: Send + Sync + 'static {
         false
     }
 
+    /// The GPU works for a request right now. Called for every token, so it must be cheap.
+    fn working(&self) {}
+
     /// What is to go wrong. Asked at every stage and, while serving, several times a second.
     fn fault(&self) -> Option<EngineFault>;
 

@@ -61,7 +61,8 @@ impl Node {
                     (true, Some(_)) => FABRIC_MBPS,
                     (true, None) => 10_000,
                 },
-                mtu: if up && hca.is_some() { fabric_mtu } else { 1500 },
+                // A cable that is out changes no setting.
+                mtu: if address.is_some() && hca.is_some() { fabric_mtu } else { 1500 },
                 has_gid: !faults.gid_missing(),
                 address,
                 mac: mac(config.seed, index),

@@ -17,7 +17,7 @@ mod progress;
 mod tree;
 
 use copy::Copy;
-use options::{Options, Place};
+use options::{Options, Place, Switch};
 
 /// Why rsync ends early: what it says before its last line, and that line's code and sentence.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ fn plan<'a>(
     }
     let parent = target.parent().is_some_and(Path::is_dir);
     let denied = !target.starts_with(target_node.dir());
-    if denied || !(parent || target.is_dir() || options.make_path) {
+    if denied || !(parent || target.is_dir() || options.is(Switch::MakePath)) {
         let why = if denied {
             "Permission denied (13)"
         } else {

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,12 @@ use crate::tools::console;
 const DEAD_CORE: &str = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. \
                          See stack trace (above) for the root cause.";
 
+/// How often the node is told that the GPU works.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// How long the driver's figures remember work: they are means over about a second.
+const BUSY_FOR: Duration = Duration::from_millis(1500);
+
 /// The engine's view of its node.
 #[derive(Debug)]
 pub(in crate::docker) struct Host {
@@ -35,6 +41,8 @@ pub(in crate::docker) struct Host {
     shutdown: CancellationToken,
     /// The GPU processes of this engine, to notice when somebody else ended one.
     cores: Mutex<Vec<Weak<Core>>>,
+    /// When the node was last told that the GPU works.
+    told: Mutex<Option<Instant>>,
     began: Instant,
 }
 
@@ -53,6 +61,7 @@ impl Host {
             rank,
             shutdown,
             cores: Mutex::default(),
+            told: Mutex::default(),
             began: Instant::now(),
         }
     }
@@ -200,6 +209,20 @@ impl EngineHost for Host {
             .any(|own| same_net(*own, v4));
         let cut = over_fabric && !self.owns(address) && self.node.faults().link_down();
         (address.is_loopback() && !cut).then_some(address)
+    }
+
+    fn working(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|at| at.elapsed() < TELL_EVERY) {
+            return;
+        }
+        *told = Some(Instant::now());
+        drop(told);
+        let cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+        for core in cores.iter().filter_map(Weak::upgrade) {
+            // What `nvidia-smi` shows is no reason for an answer to fail.
+            self.node.mark_busy(core.pid, BUSY_FOR).ok();
+        }
     }
 
     fn fault(&self) -> Option<EngineFault> {

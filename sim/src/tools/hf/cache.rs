@@ -159,8 +159,8 @@ pub(super) fn verify(node: &Node, hub: &Path, rest: &[&str]) -> Outcome {
         return Ok(0);
     }
     console::err("❌ Checksum verification failed for the following file(s):");
-    wrong
-        .iter()
-        .for_each(|path| console::err(&format!("  - {path}: expected another sha256")));
+    for path in &wrong {
+        console::err(&format!("  - {path}: expected another sha256"));
+    }
     Ok(1)
 }

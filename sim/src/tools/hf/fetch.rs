@@ -84,7 +84,9 @@ impl Fetch<'_> {
         loop {
             thread::sleep(transfer::STEP);
             self.trouble(pace.given(), total)?;
-            let mut left = pace.take();
+            let given = pace.take();
+            let mut left = given.min(self.cut_at(total).saturating_sub(pace.given() - given));
+            pace.put_back(given - left);
             loop {
                 while active.len() < self.options.workers.max(1) {
                     let Some(file) = queue.pop() else { break };
@@ -189,6 +191,14 @@ impl Fetch<'_> {
             .map_err(|error| self.unwritten(error))
     }
 
+    /// Bytes after which the connection is reset, if it is.
+    fn cut_at(&self, total: u64) -> u64 {
+        match self.node.faults().hub(&self.layout.repo) {
+            Some(HubTrouble::Reset) => total / 2,
+            _ => u64::MAX,
+        }
+    }
+
     /// What breaks a download that has begun.
     fn trouble(&self, given: u64, total: u64) -> Result<(), FetchError> {
         let faults = self.node.faults();
@@ -198,7 +208,7 @@ impl Fetch<'_> {
             ));
         }
         match faults.hub(&self.layout.repo) {
-            Some(HubTrouble::Reset) if given > total / 2 => Err(FetchError::Python(
+            Some(HubTrouble::Reset) if given >= self.cut_at(total) => Err(FetchError::Python(
                 "httpx.ReadError: [Errno 104] Connection reset by peer".to_owned(),
             )),
             Some(HubTrouble::RateLimited) if given > 0 => {

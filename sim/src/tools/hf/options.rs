@@ -51,7 +51,7 @@ impl Options {
                 "--exclude" => options.exclude.push(value()?),
                 "--token" => options.token = Some(value()?),
                 "--cache-dir" | "--local-dir" | "--repo-type" | "--type" | "--format" => {
-                    drop(value()?)
+                    drop(value()?);
                 }
                 "--max-workers" => {
                     let text = value()?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::options::Options;
+use super::options::{Options, Switch};
 use super::progress::Progress;
 use super::tree::{self, Entry, Kind};
 use super::{End, unexpected};
@@ -77,12 +77,12 @@ impl<'a> Copy<'a> {
             _ => 0,
         };
         let total = entries.iter().map(size).sum();
-        let mut progress = Progress::new(self.options.progress, total, entries.len());
+        let mut progress = Progress::new(self.options.is(Switch::Progress), total, entries.len());
         for entry in &entries {
             let new = self.entry(entry, &mut progress).await?;
             progress.entry(new);
         }
-        if self.options.delete {
+        if self.options.is(Switch::Delete) {
             self.delete(&entries);
         }
         progress.end();
@@ -97,7 +97,7 @@ impl<'a> Copy<'a> {
         let Some((temporary, own)) = self.growing.take() else {
             return;
         };
-        if self.options.partial {
+        if self.options.is(Switch::Partial) {
             fs::rename(&temporary, &own).ok();
         } else {
             fs::remove_file(&temporary).ok();
@@ -107,7 +107,7 @@ impl<'a> Copy<'a> {
     /// Whether it was sent; false when the other side has it, or could not take it.
     async fn entry(&mut self, entry: &Entry, progress: &mut Progress) -> Result<bool, End> {
         let place = join(&self.target, &entry.path);
-        if self.options.dry_run {
+        if self.options.is(Switch::DryRun) {
             return Ok(false);
         }
         self.alive(progress)?;
@@ -187,11 +187,13 @@ impl<'a> Copy<'a> {
             return false;
         };
         let same_time = || theirs.modified().ok() == ours.modified().ok();
-        theirs.is_file() && theirs.len() == size && (self.options.size_only || same_time())
+        theirs.is_file()
+            && theirs.len() == size
+            && (self.options.is(Switch::SizeOnly) || same_time())
     }
 
     fn temporary(&self, place: &Path) -> PathBuf {
-        if self.options.inplace {
+        if self.options.is(Switch::Inplace) {
             return place.to_owned();
         }
         let suffix = Uuid::new_v4().simple().to_string();

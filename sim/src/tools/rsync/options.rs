@@ -1,5 +1,6 @@
 //! The words of `rsync`: options, from where, to where.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::End;
@@ -59,13 +60,19 @@ pub(super) struct Options {
     /// The words of `-e`.
     pub(super) shell: Vec<String>,
     pub(super) exclude: Vec<String>,
-    pub(super) size_only: bool,
-    pub(super) make_path: bool,
-    pub(super) partial: bool,
-    pub(super) inplace: bool,
-    pub(super) progress: bool,
-    pub(super) dry_run: bool,
-    pub(super) delete: bool,
+    switches: BTreeSet<Switch>,
+}
+
+/// What is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Switch {
+    SizeOnly,
+    MakePath,
+    Partial,
+    Inplace,
+    Progress,
+    DryRun,
+    Delete,
 }
 
 impl Place {
@@ -108,13 +115,7 @@ impl Options {
             to: nowhere(),
             shell: vec!["ssh".to_owned()],
             exclude: Vec::new(),
-            size_only: false,
-            make_path: false,
-            partial: false,
-            inplace: false,
-            progress: false,
-            dry_run: false,
-            delete: false,
+            switches: BTreeSet::new(),
         };
         let mut places = Vec::new();
         let mut rest = args.iter();
@@ -174,14 +175,18 @@ impl Options {
         match name {
             "--rsh" => self.shell = words(&value()?),
             "--exclude" => self.exclude.push(value()?),
-            "--size-only" => self.size_only = true,
-            "--mkpath" => self.make_path = true,
-            "--partial" => self.partial = true,
-            "--inplace" => self.inplace = true,
-            "--dry-run" => self.dry_run = true,
-            "--delete" | "--delete-after" => self.delete = true,
-            "--progress" => self.progress = true,
-            "--info" => self.progress |= value()?.contains("progress2"),
+            "--size-only" => self.turn_on(Switch::SizeOnly),
+            "--mkpath" => self.turn_on(Switch::MakePath),
+            "--partial" => self.turn_on(Switch::Partial),
+            "--inplace" => self.turn_on(Switch::Inplace),
+            "--dry-run" => self.turn_on(Switch::DryRun),
+            "--delete" | "--delete-after" => self.turn_on(Switch::Delete),
+            "--progress" => self.turn_on(Switch::Progress),
+            "--info" => {
+                if value()?.contains("progress2") {
+                    self.turn_on(Switch::Progress);
+                }
+            }
             "--timeout" | "--contimeout" | "--bwlimit" | "--include" | "--chmod"
             | "--rsync-path" | "--log-file" | "--outbuf" => drop(value()?),
             known if SWITCHES.contains(&known) => {}
@@ -207,13 +212,25 @@ impl Options {
                     self.shell = words(text);
                     return Ok(());
                 }
-                'n' => self.dry_run = true,
-                'P' => (self.partial, self.progress) = (true, true),
+                'n' => self.turn_on(Switch::DryRun),
+                'P' => {
+                    self.turn_on(Switch::Partial);
+                    self.turn_on(Switch::Progress);
+                }
                 known if LETTERS.contains(known) => {}
                 _ => return Err(unknown(&format!("-{letter}"))),
             }
         }
         Ok(())
+    }
+
+    fn turn_on(&mut self, switch: Switch) {
+        self.switches.insert(switch);
+    }
+
+    /// Whether a switch is on.
+    pub(super) fn is(&self, switch: Switch) -> bool {
+        self.switches.contains(&switch)
     }
 
     /// Whether a path below the source is left out.
@@ -295,7 +312,12 @@ mod tests {
             "u@127.0.0.2:/b/models--x/",
         ];
         let options = Options::read(&args.map(str::to_owned)).unwrap();
-        assert!(options.size_only && options.make_path && options.partial && options.progress);
+        assert!(
+            options.is(Switch::SizeOnly)
+                && options.is(Switch::MakePath)
+                && options.is(Switch::Partial)
+                && options.is(Switch::Progress)
+        );
         assert_eq!(options.shell, ["ssh", "-o", "BatchMode=yes", "-p", "2222"]);
         let login = "u@127.0.0.2".to_owned();
         assert_eq!(
