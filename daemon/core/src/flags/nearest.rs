@@ -9,22 +9,26 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, candidate)| candidate)
 }
 
-/// The number of single-character edits between two words (Levenshtein).
+/// The number of edits between two words: a letter more, less or another, or two neighbours swapped.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(0);
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, cb) in row.iter_mut().skip(1).zip(&b) {
-            let change = diagonal + usize::from(ca != *cb);
-            diagonal = *cell;
-            left = change.min(left + 1).min(diagonal + 1);
-            *cell = left;
+    for i in 1..=a.len() {
+        let mut next = vec![i];
+        for j in 1..=b.len() {
+            let changed = usize::from(a.get(i - 1) != b.get(j - 1));
+            let one = (cell(&row, j - 1) + changed).min(cell(&row, j) + 1);
+            let mut least = one.min(cell(&next, j - 1) + 1);
+            let swapped =
+                i > 1 && j > 1 && a.get(i - 1) == b.get(j - 2) && a.get(i - 2) == b.get(j - 1);
+            if swapped {
+                least = least.min(cell(&before, j - 2) + 1);
+            }
+            next.push(least);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or(0)
 }
@@ -37,7 +41,9 @@ mod tests {
     fn distances_are_counted_in_edits() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
         assert_eq!(distance("abc", "abc"), 0);
+        assert_eq!(distance("prot", "port"), 1);
     }
 
     #[test]
