@@ -71,7 +71,8 @@ pub fn dispatch(name: &str, args: &[String]) -> i32 {
         return shim::main(args);
     }
     let outcome = Node::from_env().map_err(Refusal::from).and_then(|node| {
-        node.record_own_argv()?;
+        // Somebody else's record may not be ours to write; that is no reason to run nothing.
+        node.record_own_argv().ok();
         if node.faults().nonsense(name) {
             console::raw(NONSENSE);
             return Ok(0);
