@@ -48,7 +48,7 @@ impl Hf<'_> {
             revision: &options.revision,
             token: token.as_deref(),
         };
-        if token.is_none() && self.client == Client::Today {
+        if token.is_none() && self.client == Client::Today && !options.quiet {
             console::err(UNAUTHENTICATED);
         }
         let layout = match request.list(self.node) {
