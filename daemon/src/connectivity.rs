@@ -37,7 +37,7 @@ const COMPLETE: [SubjectKind; 3] = [SubjectKind::Node, SubjectKind::Unit, Subjec
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     pub tasks: Tasks,
-    /// CONNECTIVITY_LOG.
+    /// Where `CONNECTIVITY_LOG` says.
     pub path: PathBuf,
     pub nodes: watch::Receiver<Arc<Vec<Node>>>,
     pub units: watch::Receiver<Arc<Vec<Unit>>>,

@@ -156,8 +156,11 @@ impl Deep {
         let keys = answer.await.map_err(|_ended| ended())??;
         let mut known = self.known.clone();
         let all_ended = |known: &Arc<Known>| !keys.iter().any(|key| known.book.is_running(key));
-        let waited = tokio::time::timeout(PATIENCE, known.wait_for(all_ended)).await;
-        if waited.is_err() {
+        // What was waited for is a lock on the value, and must not be held on to.
+        let late = tokio::time::timeout(PATIENCE, known.wait_for(all_ended))
+            .await
+            .is_err();
+        if late {
             tracing::debug!("a probe goes on after its client was answered");
         }
         Ok(self.health())

@@ -205,7 +205,7 @@ async fn history(fleet: &Fleet) -> Result<Connectivity> {
     Ok(fleet.daemon.client().get("/api/connectivity").await?)
 }
 
-fn of<'a>(report: &'a Connectivity, kind: SubjectKind) -> Vec<&'a Transition> {
+fn of(report: &Connectivity, kind: SubjectKind) -> Vec<&Transition> {
     let entries = report.transitions.iter();
     entries.filter(|e| e.subject.kind == kind).collect()
 }

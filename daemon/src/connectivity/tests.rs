@@ -44,7 +44,7 @@ fn a_torn_line_is_dropped_wherever_it_was_cut() {
     let text: String = all.iter().map(Record::line).collect();
     let whole = text.len() - all[2].line().len();
     for cut in whole + 1..text.len() {
-        std::fs::write(&path, &text[..cut]).unwrap();
+        std::fs::write(&path, &text.as_bytes()[..cut]).unwrap();
         let (mut log, opened) = Log::open(path.clone());
         assert_eq!(opened.records, all[..2], "{cut}");
         assert!(opened.warning.is_none() && log.wants_rewriting());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spark_core::deep::{Key, Probed, Target, from_service, from_unit};
+use spark_ipc::id::NodeId;
 use spark_ipc::model::deep::{DeepLevel, DeepState};
 use spark_ipc::model::operation::{OperationKind, OperationState};
 use spark_ipc::text::clean_line;
@@ -210,16 +211,12 @@ impl Owner {
             | OperationKind::ImageCopy
             | OperationKind::ImageRemove => false,
         };
-        let operations = self.around.operations.borrow();
+        let operations = Arc::clone(&self.around.operations.borrow());
         let running = operations
             .iter()
             .filter(|o| o.state == OperationState::Running);
-        running.filter(|o| touches(o.kind)).any(|o| {
-            target
-                .node
-                .as_ref()
-                .is_none_or(|node| o.nodes.contains(node))
-        })
+        let there = |nodes: &[NodeId]| target.node.as_ref().is_none_or(|node| nodes.contains(node));
+        running.filter(|o| touches(o.kind)).any(|o| there(&o.nodes))
     }
 
     fn published(&self) {

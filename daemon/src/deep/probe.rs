@@ -63,13 +63,13 @@ pub(super) async fn climb(
 ) -> Probed {
     let mut climb = Climb::new(http, target);
     if let Err(error) = climb.port().await {
-        return climb.failed(DeepLevel::Port, error);
+        return climb.failed(DeepLevel::Port, &error);
     }
     if let Err(error) = climb.health().await {
-        return climb.failed(DeepLevel::Health, error);
+        return climb.failed(DeepLevel::Health, &error);
     }
     if let Err(error) = climb.model_name().await {
-        return climb.failed(DeepLevel::ModelName, error);
+        return climb.failed(DeepLevel::ModelName, &error);
     }
     if let Some(waiting) = climb.waiting().await {
         return climb.ended(DeepState::Busy, DeepLevel::Inference, Some(waiting));
@@ -177,7 +177,7 @@ impl<'a> Climb<'a> {
                 }
                 Err(Stop::Failed(error, verdict)) => {
                     let node = self.target.node.clone();
-                    let mut probed = self.failed(DeepLevel::Inference, error);
+                    let mut probed = self.failed(DeepLevel::Inference, &error);
                     probed.advice = node.and_then(|node| verdict.advice(&node));
                     return probed;
                 }
@@ -269,8 +269,8 @@ impl<'a> Climb<'a> {
         });
     }
 
-    fn failed(self, level: DeepLevel, error: String) -> Probed {
-        let error = clean_line(&error, 300);
+    fn failed(self, level: DeepLevel, error: &str) -> Probed {
+        let error = clean_line(error, 300);
         self.ended(DeepState::Failed, level, Some(error))
     }
 

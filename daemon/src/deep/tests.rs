@@ -249,11 +249,7 @@ struct Rig {
     units: watch::Sender<Arc<Vec<Unit>>>,
     operations: watch::Sender<Arc<Vec<Operation>>>,
     tasks: Tasks,
-    _held: (
-        Store,
-        watch::Sender<Arc<Vec<Service>>>,
-        watch::Sender<Arc<Catalog>>,
-    ),
+    _held: Box<dyn std::any::Any + Send>,
 }
 
 fn unit(address: SocketAddr, launch: &str) -> Unit {
@@ -292,7 +288,7 @@ fn rig(units: Vec<Unit>, interval_s: u64) -> Rig {
         units,
         operations,
         tasks,
-        _held: (settings, services, catalog),
+        _held: Box::new((settings, services, catalog)),
     }
 }
 

@@ -79,15 +79,13 @@ fn spans(entries: &[&Transition], from: Time, until: Time) -> Vec<Span> {
     let mut reached = from;
     let mut standing: Option<&Transition> = None;
     for change in changes {
-        match standing {
-            Some(before) => add(reached, change.at, before.to, &before.cause),
-            None => {
-                // How long the state before the first entry had lasted is all that is known of the time before.
-                let lasted = change.lasted_s.unwrap_or(0.0);
-                let begun = begun_at(change.at, lasted);
-                add(from, begun, Availability::Unknown, "not_recorded");
-                add(begun, change.at, change.from, "not_recorded");
-            }
+        if let Some(before) = standing {
+            add(reached, change.at, before.to, &before.cause);
+        } else {
+            // How long the state before the first entry had lasted is all that is known of the time before.
+            let begun = begun_at(change.at, change.lasted_s.unwrap_or(0.0));
+            add(from, begun, Availability::Unknown, "not_recorded");
+            add(begun, change.at, change.from, "not_recorded");
         }
         reached = change.at;
         standing = Some(change);

@@ -240,7 +240,7 @@ fn the_daemons_own_gap_is_unknown() {
     );
     let day = &report(&ledger, at(0), at(510), None).subjects[1];
     assert_eq!((day.uptime[0].up_s, day.uptime[0].down_s), (200.0, 0.0));
-    assert_eq!(day.uptime[0].unknown_s, 86_400.0 - 200.0);
+    assert!((day.uptime[0].unknown_s - (86_400.0 - 200.0)).abs() < 1e-6);
     assert_eq!(day.uptime[0].uptime_percent, Some(100.0));
 }
 
@@ -285,7 +285,8 @@ fn a_torn_last_line_is_dropped_and_a_broken_one_is_counted() {
         .collect();
     for cut in 0..file.len() {
         let read = read(&file.as_bytes()[..cut]);
-        let whole = file[..cut].matches('\n').count();
+        let bytes = file.as_bytes().iter().take(cut);
+        let whole = bytes.filter(|b| **b == b'\n').count();
         assert_eq!((read.records.len(), read.broken), (whole, 0), "{cut}");
         assert!(read.whole <= cut);
     }

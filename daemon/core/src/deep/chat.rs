@@ -188,7 +188,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn whole(message: Value, finish: &str) -> Transcript {
+    fn whole(message: &Value, finish: &str) -> Transcript {
         let choice = json!({"message": message, "finish_reason": finish});
         let body = json!({"choices": [choice], "usage": {"completion_tokens": 3}});
         let mut transcript = Transcript::default();
@@ -209,30 +209,30 @@ mod tests {
             json!({"content": " ", "reasoning": "well"}),
         ] {
             assert!(
-                is_right(&whole(message.clone(), "stop").judge_answer()),
+                is_right(&whole(&message, "stop").judge_answer()),
                 "{message}"
             );
         }
-        let empty = whole(json!({"content": ""}), "stop").judge_answer();
+        let empty = whole(&json!({"content": ""}), "stop").judge_answer();
         assert_eq!(empty, Verdict::wrong("its answer is empty"));
     }
 
     #[test]
     fn garbage_has_its_own_advice_and_an_empty_budget_another() {
         let node = spark_ipc::id::NodeId::numbered(1);
-        let id = |verdict: Verdict| verdict.advice(&node).map(|a| a.id);
+        let id = |verdict: &Verdict| verdict.advice(&node).map(|a| a.id);
         for text in ["the the the", "12*17 is 194.", "2 0 4"] {
-            let verdict = whole(json!({"content": text}), "stop").judge_product();
-            assert_eq!(id(verdict).as_deref(), Some("garbage_answers"), "{text}");
+            let verdict = whole(&json!({"content": text}), "stop").judge_product();
+            assert_eq!(id(&verdict).as_deref(), Some("garbage_answers"), "{text}");
         }
-        let empty = whole(json!({"content": null}), "length");
-        assert_eq!(id(empty.judge_answer()).as_deref(), Some("only_thoughts"));
-        assert_eq!(id(empty.judge_product()).as_deref(), Some("only_thoughts"));
+        let empty = whole(&json!({"content": null}), "length");
+        assert_eq!(id(&empty.judge_answer()).as_deref(), Some("only_thoughts"));
+        assert_eq!(id(&empty.judge_product()).as_deref(), Some("only_thoughts"));
         assert!(is_right(
-            &whole(json!({"content": "It is 204."}), "stop").judge_product()
+            &whole(&json!({"content": "It is 204."}), "stop").judge_product()
         ));
         assert!(is_right(
-            &whole(json!({"reasoning": "so 204"}), "length").judge_product()
+            &whole(&json!({"reasoning": "so 204"}), "length").judge_product()
         ));
     }
 
@@ -240,7 +240,7 @@ mod tests {
     fn a_call_needs_arguments_that_are_an_object() {
         let call = |arguments: &str| {
             whole(
-                json!({"tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}),
+                &json!({"tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}),
                 "tool_calls",
             )
         };
@@ -251,7 +251,7 @@ mod tests {
                 "{arguments}"
             );
         }
-        let none = |finish| whole(json!({"content": "It rains."}), finish).judge_call();
+        let none = |finish| whole(&json!({"content": "It rains."}), finish).judge_call();
         assert!(matches!(none("stop"), Verdict::Wrong { .. }));
         assert!(matches!(none("length"), Verdict::Unsure(_)));
     }

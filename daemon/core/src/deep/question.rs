@@ -71,19 +71,6 @@ enum Judge {
     Speakers,
 }
 
-impl<'a> Reply<'a> {
-    /// A reply with status 200.
-    #[cfg(test)]
-    pub(super) fn ok(body: &'a [u8]) -> Self {
-        Self {
-            status: 200,
-            content_type: "application/json",
-            body,
-            transcript: None,
-        }
-    }
-}
-
 impl Question {
     /// What the reply means.
     pub fn judge(&self, reply: &Reply<'_>) -> Verdict {

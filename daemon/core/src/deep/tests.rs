@@ -11,6 +11,18 @@ use spark_ipc::model::unit::Unit;
 
 use super::*;
 
+impl<'a> Reply<'a> {
+    /// A reply with status 200.
+    pub(super) fn ok(body: &'a [u8]) -> Self {
+        Self {
+            status: 200,
+            content_type: "application/json",
+            body,
+            transcript: None,
+        }
+    }
+}
+
 fn at(second: i64) -> Time {
     Time(jiff::Timestamp::from_second(1_790_000_000 + second).unwrap())
 }

@@ -18,7 +18,7 @@ pub(super) fn read(file: &[u8]) -> Option<Sound> {
     })
 }
 
-/// Sum over all frames of MPEG 1, 2 and 2.5, layer III, behind an ID3v2 tag if there is one.
+/// Sum over all frames of MPEG 1, 2 and 2.5, layer III, behind an `ID3v2` tag if there is one.
 fn mp3(file: &[u8]) -> Option<f64> {
     let mut rest = file.get(id3_length(file)..)?;
     let mut seconds = 0.0;
@@ -124,7 +124,7 @@ mod tests {
         check(&opus, "Ogg", 2.0);
         let mut flac = b"fLaC\0\0\0\x22".to_vec();
         flac.extend([0; 10]);
-        flac.extend(((24_000_u64 << 44) | (15 << 36) | 36_000).to_be_bytes());
+        flac.extend(((24_000_u64 << 44) | (0xF << 36) | 0x8CA0).to_be_bytes());
         check(&flac, "FLAC", 1.5);
     }
 
