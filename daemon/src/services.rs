@@ -43,7 +43,7 @@ pub struct Surroundings {
     /// Seconds between two questions to a health route.
     pub interval_s: Live<u64>,
     pub autostart: Live<bool>,
-    /// SERVICES_OVERRIDES.
+    /// `SERVICES_OVERRIDES`.
     pub overrides: PathBuf,
     /// Where it is kept for which boot a service was dealt with.
     pub boots: PathBuf,

@@ -18,7 +18,7 @@ pub(crate) fn list(text: &str, key: &str) -> Option<List> {
         let before = l.trim_end().split(" #").next().map(str::trim_end);
         before.and_then(|l| l.strip_suffix(':')) == Some(key)
     };
-    let key_line = lines.iter().position(|l| is_key(&l))?;
+    let key_line = lines.iter().position(is_key)?;
     let is_content = |l: &str| !l.trim().is_empty() && !l.trim_start().starts_with('#');
     let first =
         (key_line + 1..lines.len()).find(|i| lines.get(*i).is_some_and(|l| is_content(l)))?;

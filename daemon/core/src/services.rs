@@ -21,7 +21,7 @@ pub use argv::{SECRETS, mount_source};
 pub use autostart::{Due, Tried, due};
 pub use check::problems;
 pub use plan::{Placed, ServiceWorld, StartPlan, StopPlan, choose_node, plan_start, plan_stop};
-pub use view::{Answers, Restarts, Seen, ServiceNode, fallen, is_about, view};
+pub use view::{Answers, Restarts, Seen, ServiceNode, Told, fallen, is_about, view};
 
 /// The `services.yaml` that this program was built with.
 pub const BUNDLED: &str = include_str!("../../../services.yaml");

@@ -7,11 +7,14 @@ use spark_core::services::{
     Entry, Placed, ServiceNode, ServiceWorld, StartPlan, StopPlan, choose_node, plan_start,
     plan_stop,
 };
+use spark_core::shell::{EnvName, EnvValue, Remote};
 use spark_core::units::ContainerFacts;
 use spark_ipc::id::{NodeId, OperationId, ServiceName};
 use spark_ipc::model::node::Node;
 use spark_ipc::model::operation::Operation;
 use spark_ipc::model::preflight::Finding;
+use spark_ipc::model::service::ServiceProfiles;
+use spark_ipc::text::clean_text;
 use spark_ipc::{ApiError, ErrorCode};
 
 use super::Operations;
@@ -24,7 +27,7 @@ use crate::clock;
 use crate::services::unknown;
 
 /// How long a node may take to be read afresh.
-const LOOK: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_secs(8);
 
 impl Operations {
     /// Starts a service where it is asked to, else where its entry says, else where most memory is free.
@@ -82,6 +85,55 @@ impl Operations {
                 stop,
                 start: Some(start),
             }))
+        })
+        .await
+    }
+}
+
+/// How long a NIM may take to list its profiles.
+const PROFILES_S: u64 = 25;
+
+impl Operations {
+    /// What `list-model-profiles` of a NIM's image says on a node: which profiles suit its GPU. The image must be
+    /// there; the container is gone afterwards.
+    pub async fn service_profiles(
+        &self,
+        name: ServiceName,
+        node: Option<NodeId>,
+    ) -> Result<ServiceProfiles, ApiError> {
+        self.look(move |ctx: Context| async move {
+            let look = Look::take(&ctx, &name).await?;
+            let spec = &look.entry.spec;
+            if !spec.nim {
+                let message = format!("{name} is no NIM, so it has no profiles");
+                return Err(ApiError::new(ErrorCode::Unsupported, message));
+            }
+            let place = choose_node(spec, node.as_ref(), &look.nodes).map_err(|f| refusal(&[f]))?;
+            let mut command = Remote::command("docker")
+                .lit("run")
+                .lit("--rm")
+                .lit("--pull=never")
+                .lit("--gpus=all")
+                .lit("--env=NGC_API_KEY")
+                .arg(&spec.image)
+                .lit("list-model-profiles");
+            if let Some(key) = ctx.secret("NGC_API_KEY")
+                && let (Ok(name), Ok(value)) = (
+                    EnvName::checked("NGC_API_KEY"),
+                    EnvValue::checked(key.expose()),
+                )
+            {
+                command = command.secret(name, value);
+            }
+            match hands::exec(&ctx, &place.id, Ok(command), PROFILES_S).await {
+                Done::Ok(text) => Ok(ServiceProfiles {
+                    node: place.id.clone(),
+                    text: clean_text(&text),
+                }),
+                Done::Refused { stderr, .. } => Err(ApiError::new(ErrorCode::Blocked, stderr)
+                    .with_hint("start the service once, so that its image is pulled")),
+                Done::Unknown(why) => Err(ApiError::new(ErrorCode::Unreachable, why)),
+            }
         })
         .await
     }
@@ -168,7 +220,7 @@ impl Look {
 /// The facts of a node with those of the service's image; `None` when it does not answer.
 async fn facts(ctx: &Context, entry: &Entry, node: &NodeId) -> Result<Option<NodeFacts>, String> {
     let command = launch::facts_command(std::slice::from_ref(&entry.spec.image));
-    match hands::exec(ctx, node, Ok(command), 25).await {
+    match hands::exec(ctx, node, Ok(command), 12).await {
         Done::Ok(output) => {
             let (facts, warnings) = launch::read_facts(&output);
             for warning in warnings {

@@ -17,7 +17,7 @@ use crate::files;
 /// What tells a file from a changed one; `None` when there is none.
 type Stamp = Option<(u64, i64, i64, u64)>;
 
-/// The one owner of SERVICES_OVERRIDES.
+/// The one owner of `SERVICES_OVERRIDES`.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     path: PathBuf,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use spark_core::services::{
-    Answers, Due, Restarts, Seen, ServiceNode, due, fallen, is_about, view,
+    Answers, Due, Restarts, Seen, ServiceNode, Told, due, fallen, is_about, view,
 };
 use spark_ipc::id::ServiceName;
 use spark_ipc::model::operation::{Operation, OperationState};
@@ -52,7 +52,7 @@ struct Wish {
 }
 
 /// The newest answer of a health route.
-type Told = ((String, Option<Time>), Result<(), String>);
+type Heard = ((String, Option<Time>), Result<(), String>);
 
 pub(super) async fn own(
     around: Surroundings,
@@ -171,7 +171,7 @@ impl Owner {
         }
     }
 
-    fn heard(&mut self, (key, answer): Told) {
+    fn heard(&mut self, (key, answer): Heard) {
         self.asking.remove(&key);
         let seen = self.answers.entry(key).or_default();
         match answer {
@@ -207,9 +207,11 @@ impl Owner {
         let mut services = view(
             &catalog,
             &places,
-            &self.answers,
-            &self.restarts,
-            operations,
+            &Told {
+                answers: &self.answers,
+                restarts: &self.restarts,
+                operations,
+            },
             &self.services,
             now,
         );
@@ -339,7 +341,7 @@ impl Owner {
     }
 
     /// One question to each running service that is not being asked.
-    fn questions(&mut self) -> Vec<impl Future<Output = Told> + use<>> {
+    fn questions(&mut self) -> Vec<impl Future<Output = Heard> + use<>> {
         let mut questions = Vec::new();
         for service in &self.services {
             let (Some(base), Some(id)) = (&service.endpoint, &service.container_id) else {

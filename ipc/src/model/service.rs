@@ -1,6 +1,6 @@
 //! Support services: speech, embeddings, rerank and NIM containers that live beside the model.
 //!
-//! [`ServiceSpec`] is one entry of `services.yaml` and of SERVICES_OVERRIDES; [`Service`] is what runs of it.
+//! [`ServiceSpec`] is one entry of `services.yaml` and of `SERVICES_OVERRIDES`; [`Service`] is what runs of it.
 
 use std::collections::BTreeMap;
 
@@ -113,6 +113,10 @@ pub struct ServiceMount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of the file"
+)]
 pub struct ServiceSpec {
     pub name: ServiceName,
     pub kind: ServiceKind,
@@ -235,9 +239,9 @@ impl ServiceSpec {
 pub enum ServiceSource {
     /// `services.yaml`.
     Bundled,
-    /// `services.yaml`, with changes from SERVICES_OVERRIDES.
+    /// `services.yaml`, with changes from `SERVICES_OVERRIDES`.
     Changed,
-    /// SERVICES_OVERRIDES alone.
+    /// `SERVICES_OVERRIDES` alone.
     Override,
 }
 
@@ -297,7 +301,7 @@ pub struct ServiceList {
     pub errors: Vec<String>,
 }
 
-/// `GET /api/services/{name}`: the read-model, the entry in force, and the exact command of a start.
+/// `GET /api/services/{name}`: the read-model and the entry in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ServiceDetail {
@@ -343,6 +347,15 @@ pub struct ServiceStart {
     /// Where, this time; default as its entry says.
     #[serde(default)]
     pub node: Option<NodeId>,
+}
+
+/// `GET /api/services/{name}/profiles`: what the image of a NIM says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ServiceProfiles {
+    pub node: NodeId,
+    /// Cleaned text of `list-model-profiles`.
+    pub text: String,
 }
 
 /// Answer of `POST` and `DELETE /api/units/{unit}/adopt`.

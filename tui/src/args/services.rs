@@ -20,6 +20,11 @@ pub enum ServicesCommand {
     Restart(ServiceAct),
     /// What one says
     Logs(ServiceLogs),
+    /// Which profiles of a NIM suit the GPU
+    Profiles {
+        /// Its name, as `services` lists it
+        name: ServiceName,
+    },
     /// Change the entry of one; what runs of it stays as it is until its next start
     Set(Box<ServiceSet>),
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use spark_ipc::id::ServiceName;
 use spark_ipc::model::operation::OperationStarted;
 use spark_ipc::model::service::{
-    Service, ServiceChange, ServiceDetail, ServiceList, ServiceStart, ServiceState,
+    Service, ServiceChange, ServiceDetail, ServiceList, ServiceProfiles, ServiceStart, ServiceState,
 };
 
 use super::context::Context;
@@ -26,6 +26,7 @@ pub(super) async fn run(
         ServicesCommand::Restart(args) => act(context, "restart", args).await,
         ServicesCommand::Stop(args) => stop(context, args).await,
         ServicesCommand::Logs(args) => say(context, args).await,
+        ServicesCommand::Profiles { name } => profiles(context, &name).await,
         ServicesCommand::Set(args) => set(context, *args).await,
     }
 }
@@ -108,6 +109,17 @@ async fn stop(context: &mut Context, args: ServiceStop) -> Result<Exit, Failure>
 async fn say(context: &mut Context, args: ServiceLogs) -> Result<Exit, Failure> {
     let path = format!("/api/services/{}/logs?tail={}", args.name, args.tail);
     logs::print(context, &path, args.follow).await
+}
+
+async fn profiles(context: &mut Context, name: &ServiceName) -> Result<Exit, Failure> {
+    let path = format!("/api/services/{name}/profiles");
+    let profiles: ServiceProfiles = context.client.get(&path).await?;
+    if context.json {
+        return context.print_json("spark.profiles/1", &profiles);
+    }
+    let lines = profiles.text.lines().map(Line::plain).collect::<Vec<_>>();
+    context.out.lines(&lines)?;
+    Ok(Exit::Done)
 }
 
 async fn set(context: &mut Context, args: ServiceSet) -> Result<Exit, Failure> {

@@ -36,10 +36,8 @@ pub fn due(
     tried: &Tried,
     fallen: &BTreeSet<ServiceName>,
 ) -> Option<Due> {
-    let wanted = services.iter().filter(|s| s.enabled && s.autostart);
-    wanted
-        .filter_map(|service| one(service, nodes, running, tried, fallen))
-        .next()
+    let mut wanted = services.iter().filter(|s| s.enabled && s.autostart);
+    wanted.find_map(|service| one(service, nodes, running, tried, fallen))
 }
 
 fn one(

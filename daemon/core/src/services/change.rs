@@ -1,4 +1,4 @@
-//! Changing SERVICES_OVERRIDES: one entry of the file is written anew, the others keep every byte.
+//! Changing `SERVICES_OVERRIDES`: one entry of the file is written anew, the others keep every byte.
 
 use serde_json::{Map, Value};
 use spark_ipc::FieldError;
@@ -76,7 +76,11 @@ fn block(fields: &Map<String, Value>) -> String {
     let mut text = String::new();
     for (key, value) in name.chain(rest.map(|(k, v)| (k.as_str(), v))) {
         let start = if text.is_empty() { "  - " } else { "    " };
-        text.push_str(&format!("{start}{key}: {value}\n"));
+        text += start;
+        text += key;
+        text += ": ";
+        text += &value.to_string();
+        text.push('\n');
     }
     text
 }
@@ -112,10 +116,7 @@ fn put(text: &str, name: &ServiceName, block: &str) -> Result<String, Vec<FieldE
     let is_content = |l: &&str| !l.trim().is_empty() && !l.trim_start().starts_with('#');
     let lines: Vec<&str> = text.lines().collect();
     let own = lines.get(start..end).unwrap_or_default();
-    let length = own
-        .iter()
-        .rposition(|l| is_content(&l))
-        .map_or(0, |i| i + 1);
+    let length = own.iter().rposition(is_content).map_or(0, |i| i + 1);
     Ok(entries::spliced(text, (start, start + length), block))
 }
 

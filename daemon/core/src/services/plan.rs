@@ -13,7 +13,7 @@ use spark_ipc::model::unit::Unit;
 use super::{ServiceNode, argv};
 use crate::fit::gib;
 use crate::launch::{DockerRun, NodeFacts};
-use crate::units::{OWNER, base_url};
+use crate::units::{ContainerFacts, OWNER, base_url};
 
 /// What the planner looks at beside the node itself.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +145,7 @@ pub fn plan_start(
 /// Plans a stop; `None` when there is no container of the service.
 pub fn plan_stop(name: &ServiceName, nodes: &[ServiceNode<'_>]) -> Option<StopPlan> {
     let here = |n: &&ServiceNode<'_>| n.containers_of(name).next().is_some();
-    let running = |n: &&ServiceNode<'_>| n.containers_of(name).any(|c| c.running());
+    let running = |n: &&ServiceNode<'_>| n.containers_of(name).any(ContainerFacts::running);
     let node = nodes
         .iter()
         .find(running)

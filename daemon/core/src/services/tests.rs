@@ -79,6 +79,18 @@ fn place<'a>(node: &'a NodeId, containers: Option<&'a [ContainerFacts]>) -> Serv
     }
 }
 
+fn told<'a>(
+    answers: &'a Answers,
+    restarts: &'a Restarts,
+    operations: &'a [spark_ipc::model::operation::Operation],
+) -> Told<'a> {
+    Told {
+        answers,
+        restarts,
+        operations,
+    }
+}
+
 /// The read-model of one service.
 fn one(
     service: &str,
@@ -92,9 +104,7 @@ fn one(
     let all = view(
         &bundled(),
         &[place(&id, containers)],
-        answers,
-        &restarts,
-        &[],
+        &told(answers, &restarts, &[]),
         previous,
         later(),
     );
@@ -434,9 +444,7 @@ fn the_memory_of_a_service_is_that_of_its_processes() {
     let all = view(
         &bundled(),
         &[place],
-        &Answers::new(),
-        &Restarts::new(),
-        &[],
+        &told(&Answers::new(), &Restarts::new(), &[]),
         &[],
         now(),
     );

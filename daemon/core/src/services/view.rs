@@ -53,17 +53,29 @@ pub type Answers = BTreeMap<(String, Option<Time>), Seen>;
 /// How often the daemon has started a service again since it was last well.
 pub type Restarts = BTreeMap<ServiceName, u32>;
 
+/// What containers do not tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    pub answers: &'a Answers,
+    pub restarts: &'a Restarts,
+    /// Newest first.
+    pub operations: &'a [Operation],
+}
+
 /// Every service as it is now. `previous` carries since when a service is in its state, and where one was whose
 /// node cannot be reached.
 pub fn view(
     catalog: &Services,
     nodes: &[ServiceNode<'_>],
-    answers: &Answers,
-    restarts: &Restarts,
-    operations: &[Operation],
+    told: &Told<'_>,
     previous: &[Service],
     now: Time,
 ) -> Vec<Service> {
+    let Told {
+        answers,
+        restarts,
+        operations,
+    } = *told;
     let of = |entry: &Entry| {
         let name = &entry.spec.name;
         let before = previous.iter().find(|s| s.name == *name);

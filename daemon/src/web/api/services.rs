@@ -7,9 +7,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use spark_ipc::ErrorBody;
-use spark_ipc::id::ServiceName;
+use spark_ipc::id::{NodeId, ServiceName};
 use spark_ipc::model::operation::{Operation, OperationStarted};
-use spark_ipc::model::service::{ServiceChange, ServiceDetail, ServiceList, ServiceStart};
+use spark_ipc::model::service::{
+    ServiceChange, ServiceDetail, ServiceList, ServiceProfiles, ServiceStart,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(stop))
         .routes(routes!(restart))
         .routes(routes!(logs))
+        .routes(routes!(profiles))
 }
 
 /// Every service, and what is wrong with the files of the services.
@@ -47,7 +50,7 @@ async fn one(
     Ok(Json(web.app().services.detail(name).await?))
 }
 
-/// Changes the entry of a service, kept in SERVICES_OVERRIDES. What runs of it stays as it is until its next start.
+/// Changes the entry of a service, kept in `SERVICES_OVERRIDES`. What runs of it stays as it is until its next start.
 #[utoipa::path(
     put, path = "/api/services/{name}", tag = "services", params(("name" = ServiceName, Path)),
     request_body = ServiceChange,
@@ -153,6 +156,30 @@ async fn logs(
     }
     let text = web.app().services.tail(name, wanted.tail).await?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+/// Which profiles of a NIM suit the GPU of a node; runs its image for some seconds.
+#[utoipa::path(
+    get, path = "/api/services/{name}/profiles", tag = "services",
+    params(("name" = ServiceName, Path), ("node" = Option<NodeId>, Query)),
+    responses(
+        (status = 200, body = ServiceProfiles), (status = 404, body = ErrorBody),
+        (status = 422, description = "The image is not on the node.", body = ErrorBody),
+    )
+)]
+async fn profiles(
+    State(web): State<Web>,
+    PathId(name): PathId<ServiceName>,
+    Pairs(pairs): Pairs,
+) -> Result<Json<ServiceProfiles>, Fault> {
+    let node = pairs.iter().find(|(key, _)| key == "node");
+    let node = node
+        .map(|(_, value)| NodeId::new(value.as_str()))
+        .transpose();
+    let node = node.map_err(|error| Fault::invalid("node", error.to_string()))?;
+    Ok(Json(
+        web.app().operations.service_profiles(name, node).await?,
+    ))
 }
 
 fn accepted(operation: Operation) -> (StatusCode, Json<OperationStarted>) {

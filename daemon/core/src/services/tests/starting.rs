@@ -164,7 +164,7 @@ fn each_thing_in_the_way_has_its_finding() {
     });
     assert_eq!(wrong.unwrap_err(), ["image_architecture"]);
     let no_key = planned("parakeet-nim", &well(), &[], false, |_, secrets| {
-        secrets.clear()
+        secrets.clear();
     });
     assert_eq!(no_key.unwrap_err(), ["secret_missing"]);
 }
@@ -172,7 +172,7 @@ fn each_thing_in_the_way_has_its_finding() {
 #[test]
 fn an_image_that_is_absent_is_no_blocker() {
     let plan = planned("kokoro", &node(1, 60 * GIB), &[], false, |facts, _| {
-        facts.images.clear()
+        facts.images.clear();
     });
     assert!(!plan.unwrap().image_present);
 }
@@ -287,9 +287,7 @@ fn a_start_that_failed_is_told_until_the_next_act() {
         let all = view(
             &bundled(),
             &[place(&id, Some(&[]))],
-            &Answers::new(),
-            &Restarts::new(),
-            &all,
+            &told(&Answers::new(), &Restarts::new(), &all),
             &[],
             now(),
         );
@@ -320,7 +318,9 @@ fn a_start_that_failed_is_told_until_the_next_act() {
 /// Two services that start by themselves, in their order.
 fn wanting() -> Vec<Service> {
     let mut all = ["kokoro", "embeddings"].map(|n| one(n, Some(&[]), &Answers::new(), 0, &[]));
-    all.iter_mut().for_each(|s| s.autostart = true);
+    for service in &mut all {
+        service.autostart = true;
+    }
     all.to_vec()
 }
 
