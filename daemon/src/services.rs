@@ -108,7 +108,7 @@ impl Services {
     pub fn detail(&self, name: &ServiceName) -> Result<ServiceDetail, ApiError> {
         let catalog = self.catalogue.now();
         let entry = catalog.get(name).ok_or_else(|| unknown(name, &catalog))?;
-        let list = self.list.borrow();
+        let list = Arc::clone(&self.list.borrow());
         let service = list.iter().find(|s| s.name == *name).cloned();
         Ok(ServiceDetail {
             service: service.ok_or_else(|| unknown(name, &catalog))?,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use spark_e2e::fleet::{Fleet, FleetOptions, SMALL, Spark};
+use spark_e2e::programs::program;
 use spark_ipc::client::ClientError;
 use spark_ipc::model::event::Event;
 use spark_ipc::model::operation::{Operation, OperationStarted, OperationState, StepState};
@@ -507,6 +508,48 @@ async fn an_adoption_outlives_the_daemon_and_is_let_go() -> Result<()> {
     let absent = refusal(absent.await.map_err(Into::into))?;
     assert_eq!(absent.code, ErrorCode::NotFound);
     assert_eq!(fleet.sparks[0].running()?, ["vllm_node"]);
+    Ok(())
+}
+
+/// Runs `spark-control WORDS`, which must end well; gives what it printed.
+fn control(fleet: &Fleet, words: &[&str]) -> Result<String> {
+    let output = std::process::Command::new(program("spark-control")?)
+        .arg("--socket")
+        .arg(fleet.daemon.socket())
+        .args(words)
+        .output()?;
+    let [out, err] = [&output.stdout, &output.stderr].map(|b| String::from_utf8_lossy(b));
+    ensure!(output.status.success(), "{words:?}: {out}{err}");
+    Ok(out.into_owned())
+}
+
+#[tokio::test]
+async fn the_command_line_does_it_all() -> Result<()> {
+    let fleet = started(&FleetOptions {
+        settings: vec![("NGC_API_KEY", KEY.to_owned())],
+        ..options()
+    })
+    .await?;
+    let set = ["services", "set", "kokoro", "--node", "1", "--port", "8891"];
+    assert!(control(&fleet, &set)?.contains("spark1, port 8891"));
+    control(&fleet, &["services", "start", "kokoro"])?;
+    let list = control(&fleet, &["services"])?;
+    let kokoro = list.lines().find(|l| l.starts_with("kokoro"));
+    let kokoro = kokoro.context("it is not listed")?;
+    assert!(
+        kokoro.contains("ready") && kokoro.contains("8891"),
+        "{kokoro}"
+    );
+    assert!(control(&fleet, &["services", "logs", "kokoro"])?.contains("warmed up"));
+    control(&fleet, &["services", "stop", "kokoro"])?;
+    let profiles = control(&fleet, &["services", "profiles", "parakeet-nim"])?;
+    assert!(profiles.to_lowercase().contains("profile"), "{profiles}");
+
+    foreign(&fleet).await?;
+    let adopted = control(&fleet, &["adopt", "spark1.vllm_node", "--yes"])?;
+    assert!(adopted.contains("like a unit of ours"), "{adopted}");
+    let released = control(&fleet, &["adopt", "spark1.vllm_node", "--release"])?;
+    assert!(released.contains("not touched"), "{released}");
     Ok(())
 }
 

@@ -55,6 +55,7 @@ impl Catalogue {
             *known = found;
             self.publish();
         }
+        drop(known);
     }
 
     /// Changes one entry: on the disk before anybody sees it. Blocks for the time of a write.
@@ -80,6 +81,7 @@ impl Catalogue {
         }
         *known = stamp(&self.path);
         self.publish();
+        drop(known);
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The logs of services: what `docker logs` says of the container, running or dead.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use spark_ipc::id::ServiceName;
@@ -43,7 +45,7 @@ impl ServiceLogs {
     }
 
     fn rank(&self, name: &ServiceName) -> Result<Rank, ApiError> {
-        let list = self.services.list.borrow();
+        let list = Arc::clone(&self.services.list.borrow());
         let service = list.iter().find(|s| s.name == *name);
         let service = service.ok_or_else(|| unknown(name, &self.services.catalog()))?;
         container(service).ok_or_else(|| {

@@ -75,6 +75,7 @@ impl Adoptions {
         files::replace(&self.path, format!("{text}\n").as_bytes())?;
         *list = changed;
         self.ids.send_replace(Arc::new(ids(&list)));
+        drop(list);
         Ok(())
     }
 }
