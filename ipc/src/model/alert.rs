@@ -47,6 +47,8 @@ pub enum AlertKind {
     Queue,
     /// A container starts again and again, or launches of a model fail one after the other.
     CrashLoop,
+    /// A unit or a service runs and gives no right answer.
+    DeepHealth,
 }
 
 /// One alert. It is raised and cleared by the poller; `id` is stable while it stands.
