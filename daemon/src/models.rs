@@ -34,8 +34,8 @@ mod recipes;
 
 pub use details::Details;
 pub use images::Images;
-pub use recipes::Recipes;
 pub(crate) use menu::measured;
+pub use recipes::Recipes;
 
 /// How long one listing may take.
 const LOOK: Duration = Duration::from_secs(150);

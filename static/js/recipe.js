@@ -119,8 +119,8 @@ function fitOf({ fit, memory, nodes = [], faults = [], confirm = [] }, yes, agai
   ];
 }
 
-/** @param {any} c @param {Set<string>} yes @param {() => void} again */
-function consent(c, yes, again) {
+/** A yes by name. @param {any} c @param {Set<string>} yes @param {() => void} again */
+export function consent(c, yes, again) {
   const box = /** @type {HTMLInputElement} */ (h('input', { type: 'checkbox', checked: yes.has(c.name) }));
   box.addEventListener('change', () => {
     if (box.checked) yes.add(c.name);

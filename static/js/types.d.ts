@@ -92,6 +92,8 @@ export interface Preflight {
   }>;
   commands?: { node: string; rank?: Maybe<number>; argv: string[]; rendered: string }[];
   blockers?: Finding[]; warnings?: Finding[]; memory?: Forecast[];
+  checks?: { name: string; node?: Maybe<string>; state: string; detail: string; fix?: Maybe<string> }[];
+  confirm?: { name: string; why: string }[];
 }
 export interface Proxy {
   state: string; model?: Maybe<string>; upstream?: Maybe<string>; requests_in_flight?: number; requests_total?: number; errors_total?: number;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use spark_e2e::fleet::{Fleet, FleetOptions, SMALL, SOLO, Spark};
+use spark_e2e::programs::program;
 use spark_ipc::client::ClientError;
 use spark_ipc::id::OperationId;
 use spark_ipc::model::inventory::ModelState;
@@ -352,6 +353,90 @@ async fn a_relay_passes_every_file_on_when_it_is_asked_for() -> Result<()> {
         .arg(there)
         .status()?;
     assert!(same.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_ends_a_download_is_told() -> Result<()> {
+    let fleet = fleet(one_node()).await?;
+    let spark = &fleet.sparks[0];
+    for (end, advice) in [("kill", "killed"), ("reboot", "restarted")] {
+        slow(&fleet)?;
+        let operation = begin(&fleet, "/api/downloads", serde_json::json!({"repo": SOLO})).await?;
+        growing(&fleet, &operation.id).await?;
+        let process = process(spark, &operation.id, "download")?;
+        let pid = process.split(' ').next().context("no pid")?;
+        match end {
+            "reboot" => spark.set_fault(&["reboot", "--away-s", "1"])?,
+            _ => drop(spark.run(&format!("kill -KILL -{pid}"))?),
+        }
+        let ended = fleet.daemon.ended_operation(&operation.id).await?;
+        assert_eq!(ended.state, OperationState::Failed, "{end}: {ended:?}");
+        let told = ended.advice.context("no advice")?;
+        assert_eq!(told.id, advice, "{told:?}");
+        assert!(told.remedy.contains("finished files are kept"), "{told:?}");
+    }
+    quick(&fleet)?;
+    let wish = serde_json::json!({"repo": SOLO, "verify": true});
+    let again = begin(&fleet, "/api/downloads", wish).await?;
+    let end = done(&fleet, &again.id).await?;
+    let verified = end
+        .steps
+        .last()
+        .and_then(|s| s.detail.clone())
+        .unwrap_or_default();
+    assert!(verified.contains("checksums"), "{verified}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_command_line_downloads_copies_and_deletes() -> Result<()> {
+    let fleet = fleet(FleetOptions::default()).await?;
+    let control = |words: &[&str]| -> Result<(i32, String)> {
+        let output = std::process::Command::new(program("spark-control")?)
+            .arg("--socket")
+            .arg(fleet.daemon.socket())
+            .args(words)
+            .output()?;
+        let [out, err] = [&output.stdout, &output.stderr].map(|b| String::from_utf8_lossy(b));
+        Ok((
+            output.status.code().context("killed")?,
+            format!("{out}{err}"),
+        ))
+    };
+    let (code, said) = control(&["download", SOLO, "--node", "1", "--dry-run"])?;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("from the Hub") && said.contains("free"),
+        "{said}"
+    );
+    let (code, said) = control(&["download", SOLO, "--node", "1"])?;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains(&format!("Downloaded {SOLO} on spark1")),
+        "{said}"
+    );
+    fleet
+        .daemon
+        .client()
+        .get::<serde_json::Value>("/api/models")
+        .await?;
+    whole(&fleet, SOLO, 1).await?;
+    let (code, said) = control(&["copy", SOLO, "--from", "1", "--to", "2"])?;
+    assert_eq!(code, 0, "{said}");
+    whole(&fleet, SOLO, 2).await?;
+    let (code, said) = control(&["rm", SOLO])?;
+    assert_eq!(code, 2, "nobody could be asked: {said}");
+    let (code, said) = control(&["rm", SOLO, "--dry-run"])?;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("come free"), "{said}");
+    let (code, said) = control(&["rm", SOLO, "--yes"])?;
+    assert_eq!(code, 0, "{said}");
+    for spark in &fleet.sparks {
+        assert!(!folder(spark, SOLO)?.exists());
+    }
+    let (code, said) = control(&["images"])?;
+    assert!(code == 0 && said.contains("IMAGE"), "{said}");
     Ok(())
 }
 

@@ -181,6 +181,9 @@ pub struct Swap {
     /// Leave what runs on other nodes as it is
     #[arg(long)]
     pub keep: bool,
+    /// Say yes to a dangerous flag of the recipe, by name, for this launch (repeat for more)
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    pub allow: Vec<String>,
     /// Show what would be done, with the exact commands; change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -61,6 +61,24 @@ pub(crate) struct Bench {
     held: Box<dyn std::any::Any + Send>,
 }
 
+/// Recipes that are stored in `folder`.
+fn recipes_of(tasks: &Tasks, folder: &Path, lists: &watch::Sender<Lists>, view: &View) -> Recipes {
+    let files = RecipeFiles {
+        bundle: None,
+        overrides: folder.join("models_overrides.yaml"),
+    };
+    Recipes {
+        overrides: Overrides::start(files, tasks),
+        images: Images {
+            nodes: None,
+            list: view.nodes.clone(),
+        },
+        lists: lists.subscribe(),
+        nodes: view.nodes.clone(),
+        units: view.units.clone(),
+    }
+}
+
 impl Bench {
     pub(crate) fn new() -> Self {
         let (operations, seat) = Operations::channel();
@@ -96,21 +114,8 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(Values::default(), folder.path().join("app_settings.json"));
         let sender = sender_of(&tasks, &view, &webhook_status, &store);
-        let files = RecipeFiles {
-            bundle: None,
-            overrides: folder.path().join("models_overrides.yaml"),
-        };
         let lists = watch::Sender::new(Lists::default());
-        let recipes = Recipes {
-            overrides: Overrides::start(files, &tasks),
-            images: Images {
-                nodes: None,
-                list: nodes.subscribe(),
-            },
-            lists: lists.subscribe(),
-            nodes: nodes.subscribe(),
-            units: units.subscribe(),
-        };
+        let recipes = recipes_of(&tasks, folder.path(), &lists, &view);
         let state = AppState {
             view,
             operations,

@@ -25,6 +25,10 @@ pub struct DownloadRequest {
     /// No files that match one of these.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Compare every file with the Hub's checksums at the end: slow, since every byte is read. Sizes are always
+    /// compared.
+    #[serde(default)]
+    pub verify: bool,
     /// Only say what would be done; nothing is written.
     #[serde(default)]
     pub dry_run: bool,

@@ -27,6 +27,9 @@ pub struct Download {
     /// No files that match (repeat for more)
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
+    /// Compare every file with the Hub's checksums at the end; slow
+    #[arg(long)]
+    pub verify: bool,
     /// Show what would come, and whether there is room; change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -20,6 +20,7 @@ pub(super) async fn run(context: &mut Context, args: Download) -> Result<Exit, F
         nodes: args.nodes,
         include: args.include,
         exclude: args.exclude,
+        verify: args.verify,
         dry_run: args.dry_run,
     };
     send(context, "/api/downloads", &request, act).await

@@ -27,7 +27,7 @@ pub(super) async fn run(context: &mut Context, args: Swap) -> Result<Exit, Failu
         recipe: args.recipe.clone(),
         nodes: nodes.clone(),
         keep: args.keep,
-        allow: Vec::new(),
+        allow: args.allow.clone(),
     };
     let preflight: Preflight = context.client.post("/api/preflight", &question).await?;
     let units = context.client.get::<UnitList>("/api/units").await?.units;

@@ -15,9 +15,10 @@ pub fn problems(recipe: &Recipe) -> Vec<RecipeFault> {
 /// A fault as it stands behind the place of a file: `flags[2]: --x is not …`.
 pub(crate) fn in_words(fault: &RecipeFault) -> String {
     let parts = fault.path.split('/').filter(|p| !p.is_empty());
+    let parts = parts.map(|p| p.replace("~1", "/").replace("~0", "~"));
     let place = parts.fold(String::new(), |place, part| match part.parse::<usize>() {
         Ok(index) => format!("{place}[{index}]"),
-        Err(_) if place.is_empty() => part.to_owned(),
+        Err(_) if place.is_empty() => part,
         Err(_) => format!("{place}.{part}"),
     });
     format!("{place}: {}", sentence(fault))

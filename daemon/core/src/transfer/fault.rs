@@ -38,6 +38,7 @@ pub enum FaultId {
     Killed,
     Restarted,
     Incomplete,
+    Corrupt,
     Other,
 }
 
@@ -81,6 +82,20 @@ const GATED: [&str; 3] = [
 ];
 
 const ROWS: &[Row] = &[
+    row(
+        FaultId::Corrupt,
+        "corrupt",
+        &[
+            "Checksum verification failed",
+            "Verification failed for",
+            "Consistency check failed",
+        ],
+        [
+            "A file is damaged",
+            "Its bytes are not those that the Hub has.",
+            "Delete the model on this node, then download it again.",
+        ],
+    ),
     row(
         FaultId::DiskFull,
         "disk_full",

@@ -23,6 +23,7 @@ macro_rules! detached {
 }
 
 const DOWNLOAD: &str = detached!("scripts/runner.sh", "scripts/download.sh");
+const VERIFY: &str = detached!("scripts/runner.sh", "scripts/verify.sh");
 const COPY: &str = detached!("scripts/copy.sh");
 const PULL: &str = detached!("scripts/pull.sh");
 const IMAGE_COPY: &str = detached!("scripts/image_copy.sh");
@@ -42,6 +43,16 @@ pub fn download(job: &JobName, what: &Selection, access: &HubAccess) -> Result<R
         .arg(raw(job.as_str())?)
         .arg(&what.repo);
     let remote = selected(remote, what)?;
+    Ok(with_access(remote, access).timeout(60))
+}
+
+/// Begins to compare every file with the Hub's checksums, or finds it at work. Slow: every byte is read.
+pub fn verify(job: &JobName, what: &Selection, access: &HubAccess) -> Result<Remote, InvalidArg> {
+    let revision = what.revision.as_ref().map_or("", |r| r.as_str());
+    let remote = Remote::script("verify", VERIFY)
+        .arg(raw(job.as_str())?)
+        .arg(&what.repo)
+        .arg(raw(revision)?);
     Ok(with_access(remote, access).timeout(60))
 }
 

@@ -47,6 +47,8 @@ pub(in crate::operations) enum Growth {
     Pipe,
     /// Layers of an image.
     Layers,
+    /// Nothing does.
+    Nothing,
 }
 
 /// What is to come, over all legs of the operation.
@@ -174,7 +176,7 @@ impl Detached {
         let bytes = match self.growth {
             Growth::Model(..) => seen.bytes,
             Growth::Pipe => seen.copied_bytes,
-            Growth::Layers => None,
+            Growth::Layers | Growth::Nothing => None,
         };
         let Some(bytes) = bytes else {
             return Progress {

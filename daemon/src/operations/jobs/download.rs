@@ -20,6 +20,9 @@ pub(in crate::operations) struct Download {
     pub(in crate::operations) what: Selection,
     /// In the order in which they are done.
     pub(in crate::operations) legs: Vec<Leg>,
+    /// Whether checksums are compared at the end.
+    #[serde(default)]
+    pub(in crate::operations) verify: bool,
 }
 
 impl Download {
@@ -56,17 +59,13 @@ impl Download {
             })
             .await?;
             run.step(2 * number + 1, async |run| {
-                let whole = self.what.is_whole() && self.what.revision.is_none();
-                let found = verify::whole(run, &leg.node, &self.what.repo, whole).await?;
-                Ok(((), Some(found)))
+                self.check(run, 2 * number + 1, leg).await
             })
             .await?;
             before += leg.bytes.unwrap_or(0);
         }
-        for leg in &self.legs {
-            if let Some((node, name)) = place(run.id(), leg) {
-                detached::forget(run, &node, &name).await;
-            }
+        for (node, name) in self.places(run) {
+            detached::forget(run, &node, &name).await;
         }
         Ok(())
     }
@@ -87,6 +86,32 @@ impl Download {
             job.carry(run, step, share).await?;
         }
         Ok(((), Some(detail)))
+    }
+
+    /// The sizes always, the checksums where that was asked for.
+    async fn check(
+        &self,
+        run: &mut JobRun,
+        step: usize,
+        leg: &Leg,
+    ) -> Result<((), Option<String>), Halt> {
+        let whole = self.what.is_whole() && self.what.revision.is_none();
+        let found = verify::whole(run, &leg.node, &self.what.repo, whole).await?;
+        if !self.verify {
+            return Ok(((), Some(found)));
+        }
+        let access = access(&run.ctx, &leg.node)?;
+        let name = JobName::of(run.id(), VERIFY).map_err(|e| Halt::failed(e.to_string()))?;
+        let job = Detached {
+            node: leg.node.clone(),
+            begin: job::verify(&name, &self.what, &access),
+            name,
+            growth: Growth::Nothing,
+            login: None,
+            verb: "comparing checksums",
+        };
+        job.carry(run, step, Share::default()).await?;
+        Ok(((), Some(format!("{found}; so are all checksums"))))
     }
 
     fn job(&self, run: &JobRun, leg: &Leg) -> Result<Option<Detached>, Halt> {
@@ -118,13 +143,22 @@ impl Download {
         }))
     }
 
+    /// Every job that it may have begun, with its node.
+    fn places(&self, run: &JobRun) -> Vec<(NodeId, JobName)> {
+        let id = run.id();
+        let legs = self.legs.iter().filter_map(|leg| place(id, leg));
+        let checks = self.legs.iter().filter(|_| self.verify).filter_map(|leg| {
+            let name = JobName::of(id, VERIFY).ok()?;
+            Some((leg.node.clone(), name))
+        });
+        legs.chain(checks).collect()
+    }
+
     /// Nothing of it goes on. What has come stays: finished files are not fetched again.
     pub(in crate::operations) async fn undo(&self, run: &JobRun) -> Result<(), String> {
         let mut left = Vec::new();
-        for leg in &self.legs {
-            if let Some((node, name)) = place(run.id(), leg)
-                && let Err(why) = detached::end(run, &node, &name).await
-            {
+        for (node, name) in self.places(run) {
+            if let Err(why) = detached::end(run, &node, &name).await {
                 left.push(why);
             }
         }
@@ -135,6 +169,9 @@ impl Download {
         }
     }
 }
+
+/// The leg of a job that compares checksums.
+const VERIFY: &str = "verify";
 
 /// Where a leg's job runs, and its name.
 fn place(id: &OperationId, leg: &Leg) -> Option<(NodeId, JobName)> {

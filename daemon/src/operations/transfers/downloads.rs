@@ -45,6 +45,7 @@ impl Operations {
                 None => Ok(Job::Download(Download {
                     what,
                     legs: planned.legs,
+                    verify: request.verify,
                 })),
             }
         })

@@ -66,6 +66,13 @@ fn the_hub_says_why() {
 #[test]
 fn the_disk_says_why() {
     check(
+        FaultId::Corrupt,
+        &[
+            "❌ Checksum verification failed for the following file(s):",
+            "Verification failed for 'a/b' (model) in /h/models--a--b/snapshots/c0.",
+        ],
+    );
+    check(
         FaultId::DiskFull,
         &[
             "OSError: [Errno 28] No space left on device",
