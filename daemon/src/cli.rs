@@ -7,7 +7,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app;
 use crate::config::{BadEnvironment, Config, Vars};
-use crate::overrides::RecipeFiles;
 use crate::{ssh, telemetry, web};
 
 /// The Spark Control daemon.
@@ -105,7 +104,7 @@ fn serve(vars: &Vars) -> Result<(), Failure> {
 
 fn check(vars: &Vars) -> Result<(), Failure> {
     let config = Config::read(vars)?;
-    let catalog = RecipeFiles::from(&config.paths).load();
+    let catalog = app::load_catalog(&config.paths);
     for error in catalog.errors() {
         print(&format!("recipes: {error}"));
     }

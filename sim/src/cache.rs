@@ -11,7 +11,6 @@ use crate::node::{Node, NodeError};
 
 pub mod catalog;
 mod download;
-pub(crate) mod hub;
 mod layout;
 mod safetensors;
 

@@ -6,7 +6,6 @@ pub mod link;
 
 mod history;
 mod memory;
-mod stale;
 
 use spark_ipc::Time;
 use spark_ipc::id::NodeId;
@@ -40,7 +39,6 @@ pub struct Moment {
 pub struct Tracked {
     pub node: Node,
     cpu: Option<CpuTimes>,
-    ages: stale::Ages,
 }
 
 impl Tracked {
@@ -75,20 +73,13 @@ impl Tracked {
             disks: Vec::new(),
             interfaces: Vec::new(),
             fabric: Vec::new(),
-            gids: Vec::new(),
-            kernel: Vec::new(),
             docker: None,
             containers: Vec::new(),
             listening_ports: Vec::new(),
             warnings: Vec::new(),
-            stale: Vec::new(),
             history: Vec::new(),
         };
-        Self {
-            node,
-            cpu: None,
-            ages: stale::Ages::default(),
-        }
+        Self { node, cpu: None }
     }
 
     /// Takes in one reading, that took `poll_ms`.
@@ -112,7 +103,6 @@ impl Tracked {
         node.observed_at = Some(moment.now);
         node.poll_ms = Some(poll_ms);
         node.warnings = warnings.iter().map(ToString::to_string).collect();
-        node.stale = self.ages.observe(warnings, moment.now);
         fold_values(node, reading);
         history::add_values(node, moment.now);
         node.freshness = freshness(node, moment);
@@ -182,8 +172,6 @@ fn fold_values(node: &mut Node, reading: Reading) {
     replace(&mut node.disks, reading.disks);
     replace(&mut node.interfaces, reading.interfaces);
     replace(&mut node.fabric, reading.fabric);
-    replace(&mut node.gids, reading.gids);
-    replace(&mut node.kernel, reading.kernel);
     replace(&mut node.listening_ports, reading.ports);
 }
 

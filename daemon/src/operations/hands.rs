@@ -137,7 +137,7 @@ fn container(id: &str) -> Result<Arg, InvalidArg> {
     RawArg::checked(id).map(Arg::from)
 }
 
-pub(super) async fn exec(
+async fn exec(
     ctx: &Context,
     node: &NodeId,
     command: Result<Remote, InvalidArg>,

@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
+use crate::{Time, id::NodeId};
 
 use super::{
-    alert::Alert, connectivity::ConnectivitySummary, inventory::ModelList, node::Node,
-    operation::Operation, service::Service, settings::Settings, unit::Unit,
-    webhook::WebhookStatus,
+    alert::Alert, inventory::ModelList, node::Node, operation::Operation, settings::Settings,
+    unit::Unit,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +34,15 @@ pub struct Proxy {
     pub errors_total: u64,
 }
 
+/// A support service (speech, embeddings, …).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Service {
+    pub name: String,
+    pub node: Option<NodeId>,
+    pub state: String,
+}
+
 /// Whether the operator still has something to do before the first swap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -57,11 +65,8 @@ pub struct Status {
     pub alerts: Vec<Alert>,
     pub proxy: Proxy,
     /// `null` while no webhook is set.
-    pub webhook: Option<WebhookStatus>,
+    pub webhook: Option<serde_json::Value>,
     pub setup: Setup,
-    /// The newest changes of connectivity.
-    #[serde(default)]
-    pub connectivity: ConnectivitySummary,
 }
 
 /// The first event of a stream: the status, the models and the settings.

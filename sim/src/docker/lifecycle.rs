@@ -73,18 +73,10 @@ fn checks(store: &Store, container: &Container) -> Result<(), StartFailure> {
             )));
         }
     }
-    let gpus = !node.faults().no_gpu_runtime();
-    if container.spec.gpus.is_some() && !gpus {
-        return Err(StartFailure::of_daemon(
-            "could not select device driver \"\" with capabilities: [[gpu]]",
-        ));
-    }
-    let runtime = container.spec.runtime.as_str();
-    let known = match runtime {
-        "nvidia" => gpus,
-        other => matches!(other, "runc" | "io.containerd.runc.v2"),
-    };
-    if !known {
+    if !matches!(
+        container.spec.runtime.as_str(),
+        "runc" | "nvidia" | "io.containerd.runc.v2"
+    ) {
         return Err(StartFailure::of_daemon(format!(
             "unknown or invalid runtime name: {}",
             container.spec.runtime
@@ -154,20 +146,15 @@ fn launch(store: &Store, container: &Container, attached: bool) -> Result<(), St
 pub(super) fn resume(store: &Store) -> Result<(), Refusal> {
     let boot_id = store.node.state()?.boot_id.to_string();
     for container in store.containers()? {
+        let kept = matches!(
+            container.spec.restart,
+            Restart::Always | Restart::UnlessStopped
+        );
         let state = &container.state;
-        // `always` means it: even what was stopped by hand is started by the daemon's start.
-        let kept = match container.spec.restart {
-            Restart::Always => true,
-            Restart::UnlessStopped => !state.stopped_by_user,
-            Restart::No | Restart::OnFailure { .. } => false,
-        };
-        let lost = state.status == Status::Exited;
+        let lost = state.status == Status::Exited && !state.stopped_by_user;
         if kept && lost && !state.boot_id.is_empty() && state.boot_id != boot_id {
             // Once per boot, also when it fails; the reason is in its state then.
-            store.update(&container.id, |state| {
-                state.boot_id.clone_from(&boot_id);
-                state.stopped_by_user = false;
-            })?;
+            store.update(&container.id, |state| state.boot_id.clone_from(&boot_id))?;
             start(store, &container, false).ok();
         }
     }

@@ -34,7 +34,6 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
         recipe: None,
         nodes: None,
         keep: false,
-        allow: Vec::new(),
     })]
 }
 

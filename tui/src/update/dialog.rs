@@ -71,7 +71,6 @@ fn effect(dialog: Dialog) -> Effect {
             nodes: None,
             keep: false,
             dry_run: false,
-            allow: Vec::new(),
         }),
         Question::Stop { unit, .. } => Effect::Stop(StopRequest {
             unit: Some(unit),

@@ -3,11 +3,8 @@
 use spark_ipc::model::alert::{AlertKind, Severity};
 use spark_ipc::model::node::{DockerState, Freshness, LinkCause, LinkState};
 
-use super::{Case, Finding, Timing};
+use super::{Case, Finding};
 use crate::health::link::{Place, explain};
-
-/// A restart of Docker takes some seconds.
-const DOCKER: Timing = Timing::new(8.0, 0.0);
 
 pub(super) fn unreachable(case: &Case<'_>) -> Option<Finding> {
     let node = case.node;
@@ -35,7 +32,6 @@ pub(super) fn unreachable(case: &Case<'_>) -> Option<Finding> {
         title: explained.title.to_owned(),
         text: node.link.message.clone().unwrap_or(explained.message),
         fix: Some(explained.fix),
-        timing: Timing::AT_ONCE,
     })
 }
 
@@ -47,15 +43,13 @@ pub(super) fn docker(case: &Case<'_>) -> Option<Finding> {
             Severity::Critical,
             "Docker is down",
             "The Docker daemon does not answer, so nothing can be started or stopped.".to_owned(),
-            "sudo systemctl start docker".to_owned(),
+            "sudo systemctl restart docker".to_owned(),
         ),
         DockerState::Denied => (
             Severity::Critical,
             "Docker refuses us",
             format!("{user} may not talk to Docker."),
-            format!(
-                "sudo usermod -aG docker {user} (it counts from the next login; we connect again by ourselves)"
-            ),
+            format!("sudo usermod -aG docker {user}"),
         ),
         DockerState::Missing => (
             Severity::Warning,
@@ -71,6 +65,5 @@ pub(super) fn docker(case: &Case<'_>) -> Option<Finding> {
         title: title.to_owned(),
         text,
         fix: Some(fix),
-        timing: DOCKER,
     })
 }
