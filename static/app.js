@@ -33,6 +33,8 @@ const overview = {
 const VIEWS = {
   overview: async () => overview,
   models: async () => (await import('./js/models.js')).view,
+  services: async () => (await import('./js/services.js')).view,
+  health: async () => (await import('./js/health.js')).view,
   operations: async () => (await import('./js/operation.js')).view,
   try: async () => (await import('./js/tryit.js')).view,
 };
@@ -41,6 +43,7 @@ const VIEWS = {
 const ACTIONS = {
   copy: async (text, button) => (await import('./js/act.js')).copy(text, button),
   stop: async (unit, _, now) => (await import('./js/act.js')).confirmStop(unit, now),
+  adopt: async (unit, _, now) => (await import('./js/act.js')).confirmAdopt(unit, now),
   'host-key': async (node, _, now) => (await import('./js/trust.js')).hostKeyDialog(node, now),
   'test-node': async (node, _, now) => (await import('./js/trust.js')).testDialog(node, now),
   reload: () => location.reload(),

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app;
 use crate::config::{BadEnvironment, Config, Vars};
+use crate::overrides::RecipeFiles;
 use crate::{ssh, telemetry, web};
 
 /// The Spark Control daemon.
@@ -104,7 +105,7 @@ fn serve(vars: &Vars) -> Result<(), Failure> {
 
 fn check(vars: &Vars) -> Result<(), Failure> {
     let config = Config::read(vars)?;
-    let catalog = app::load_catalog(&config.paths);
+    let catalog = RecipeFiles::from(&config.paths).load();
     for error in catalog.errors() {
         print(&format!("recipes: {error}"));
     }

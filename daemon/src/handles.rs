@@ -1,14 +1,21 @@
 //! What the router asks of nodes, units and models, in the router's words.
 
+mod services;
+
 use spark_ipc::id::{Fingerprint, NodeId, RepoId, UnitId};
+use spark_ipc::model::doctor::DoctorReport;
 use spark_ipc::model::inventory::ModelDetail;
 use spark_ipc::model::node::{NodeTest, SshKey};
 use spark_ipc::model::recipe::RecipeInForce;
 
+use crate::bugreport::BugReports;
+use crate::doctor::Doctor;
 use crate::models::Details;
 use crate::nodes::Nodes;
 use crate::units::Logs;
-use crate::web::{Answer, LogStream, ModelDetails, NodeActions, UnitLogs};
+use crate::web::{Answer, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs};
+
+pub(crate) use services::{AdoptionHandle, ServiceHandle};
 
 /// The connections to the nodes.
 #[derive(Debug)]
@@ -53,5 +60,21 @@ impl ModelDetails for DetailHandle {
 
     fn recipe(&self, repo: RepoId) -> Answer<'_, RecipeInForce> {
         Box::pin(async move { self.0.recipe(&repo) })
+    }
+}
+
+impl FabricDoctor for Doctor {
+    fn examine(&self) -> Answer<'_, DoctorReport> {
+        Box::pin(Self::examine(self))
+    }
+
+    fn last(&self) -> Option<DoctorReport> {
+        Self::last(self).map(|report| DoctorReport::clone(&report))
+    }
+}
+
+impl BugReport for BugReports {
+    fn make(&self) -> Answer<'_, Vec<u8>> {
+        Box::pin(Self::make(self))
     }
 }

@@ -28,10 +28,14 @@ use crate::ssh::{Limits, Outcome};
 use crate::tasks::Tasks;
 
 mod details;
+mod images;
 mod menu;
+mod recipes;
 
 pub use details::Details;
+pub use images::Images;
 pub(crate) use menu::measured;
+pub use recipes::Recipes;
 
 /// How long one listing may take.
 const LOOK: Duration = Duration::from_secs(150);
@@ -50,7 +54,7 @@ pub struct Surroundings {
     pub units: watch::Receiver<Arc<Vec<Unit>>>,
     pub operations: watch::Receiver<Arc<Vec<Operation>>>,
     pub launches: watch::Receiver<Arc<Vec<Launch>>>,
-    pub catalog: Arc<Catalog>,
+    pub catalog: watch::Receiver<Arc<Catalog>>,
     pub interval_s: Live<u64>,
 }
 
@@ -68,7 +72,7 @@ impl Models {
         let lists = watch::Sender::new(Lists::default());
         let empty = ModelList {
             models: Vec::new(),
-            recipe_errors: around.catalog.errors().to_vec(),
+            recipe_errors: around.catalog.borrow().errors().to_vec(),
             observed_at: None,
         };
         let menu = watch::Sender::new(Arc::new(empty));
@@ -86,6 +90,11 @@ impl Models {
     /// What is on the disks, as last listed.
     pub fn lists(&self) -> Lists {
         Arc::clone(&self.lists.borrow())
+    }
+
+    /// What is on the disks, and its changes.
+    pub fn changes(&self) -> watch::Receiver<Lists> {
+        self.lists.clone()
     }
 
     /// The menu, and its changes.
@@ -147,6 +156,7 @@ async fn run(
             changed = changes.units.changed() => if changed.is_err() { return },
             changed = changes.operations.changed() => if changed.is_err() { return },
             changed = changes.launches.changed() => if changed.is_err() { return },
+            changed = changes.catalog.changed() => if changed.is_err() { return },
             Some((id, found)) = listings.next(), if !listings.is_empty() => {
                 if disks.take(id, found) {
                     lists.send_replace(Arc::new(disks.lists.clone()));

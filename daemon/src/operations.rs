@@ -8,16 +8,22 @@ mod context;
 mod diagnose;
 mod feed;
 mod hands;
+mod job;
+mod jobs;
 mod manager;
 mod record;
 mod recovery;
+mod requests;
 mod restore;
 mod run;
+mod services;
 mod steps;
+mod transfers;
 mod undo;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use spark_core::plan::{Plan, Planned};
 use spark_ipc::id::OperationId;
 use spark_ipc::model::operation::{Operation, Step, StepState, StopRequest, SwapRequest};
@@ -38,8 +44,43 @@ pub(crate) enum Request {
     Feed(OperationId, Reply<Feed>),
     /// A planner has finished: may it begin?
     Admit(Box<Admission>),
+    /// A job is to be planned and begun.
+    Job(Planner, String, Reply<Operation>),
+    /// A job is planned: may it begin?
+    AdmitJob(Box<JobAdmission>),
+    /// A look at something that changes nothing.
+    Look(Look),
     /// A running operation changed.
     Updated(Box<Operation>),
+}
+
+/// Makes a job of a wish: looks at the nodes, and gives what stands in the way as an error.
+pub(crate) struct Planner(Box<dyn FnOnce(Context, OperationId) -> Planning + Send>);
+
+type Planning = BoxFuture<'static, Result<job::Job, ApiError>>;
+
+impl std::fmt::Debug for Planner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Planner")
+    }
+}
+
+/// Something that is done with the manager's means, beside it.
+pub(crate) struct Look(Box<dyn FnOnce(Context) -> BoxFuture<'static, ()> + Send>);
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look")
+    }
+}
+
+/// A planned job that asks to begin.
+#[derive(Debug)]
+pub(crate) struct JobAdmission {
+    job: job::Job,
+    id: OperationId,
+    actor: String,
+    reply: Reply<Operation>,
 }
 
 /// A finished plan that asks to begin.

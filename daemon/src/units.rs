@@ -5,20 +5,24 @@
 //! for a fresh look. While no operation is under way this task also sets the gate of the data plane, so a
 //! model that runs on after a restart of the daemon is served again, and one that died is not.
 
+mod adoptions;
 mod logs;
 mod watcher;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use spark_core::units::ContainerFacts;
-use spark_ipc::Time;
-use spark_ipc::id::{NodeId, OperationId};
+use spark_core::units::{ContainerFacts, OWNER};
+use spark_ipc::id::{NodeId, OperationId, UnitId};
 use spark_ipc::model::unit::Unit;
+use spark_ipc::{ApiError, ErrorCode, Time};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::clock;
+use adoptions::{Adoption, Adoptions};
+
 pub use logs::Logs;
-pub(crate) use logs::split_time;
+pub(crate) use logs::{RankLogs, split_time};
 pub use watcher::Surroundings;
 
 /// Questions that may wait.
@@ -37,8 +41,23 @@ pub struct Known {
 #[derive(Debug)]
 enum Ask {
     Refresh(oneshot::Sender<Known>),
-    Ready { launch: OperationId, at: Time },
-    Silent { launch: OperationId },
+    Ready {
+        launch: OperationId,
+        at: Time,
+    },
+    Silent {
+        launch: OperationId,
+    },
+    /// A container that was adopted, by id and start, has named its model.
+    Named {
+        container: (String, Option<Time>),
+        at: Time,
+        name: String,
+    },
+    /// It has not.
+    Nameless {
+        container: (String, Option<Time>),
+    },
 }
 
 /// The handle; cheap to clone.
@@ -47,6 +66,7 @@ pub struct Units {
     asks: mpsc::Sender<Ask>,
     list: watch::Receiver<Arc<Vec<Unit>>>,
     known: watch::Receiver<Known>,
+    adoptions: Arc<Adoptions>,
 }
 
 impl Units {
@@ -55,15 +75,23 @@ impl Units {
         let (asks, questions) = mpsc::channel(QUEUE);
         let list = watch::Sender::new(Arc::default());
         let known = watch::Sender::new(Known::default());
+        let adoptions = Arc::new(Adoptions::open(surroundings.adoptions.clone()));
         let handle = Self {
             asks: asks.clone(),
             list: list.subscribe(),
             known: known.subscribe(),
+            adoptions: Arc::clone(&adoptions),
         };
         let tasks = surroundings.tasks.clone();
         tasks.spawn(
             "units",
-            watcher::watch(surroundings, asks, questions, list, known),
+            watcher::watch(
+                surroundings,
+                adoptions.watch(),
+                (asks, questions),
+                list,
+                known,
+            ),
         );
         handle
     }
@@ -71,6 +99,11 @@ impl Units {
     /// The units, and their changes.
     pub fn list(&self) -> watch::Receiver<Arc<Vec<Unit>>> {
         self.list.clone()
+    }
+
+    /// What is known, and its changes.
+    pub fn changes(&self) -> watch::Receiver<Known> {
+        self.known.clone()
     }
 
     /// What was known at the last look.
@@ -85,6 +118,67 @@ impl Units {
             return self.known();
         }
         answer.await.unwrap_or_else(|_ended| self.known())
+    }
+
+    /// Takes over what somebody else started: from now on it may be stopped and served from. Again for one that
+    /// is adopted already changes nothing.
+    pub async fn adopt(&self, id: &UnitId, actor: String) -> Result<Unit, ApiError> {
+        let (unit, container) = self.foreign(id).await?;
+        let adoption = Adoption {
+            container,
+            unit: unit.id.clone(),
+            at: clock::now(),
+            actor,
+        };
+        tracing::info!(unit = %id, owner = %unit.owner, actor = ?adoption.actor, "a unit is adopted");
+        self.write(move |adoptions| adoptions.add(adoption)).await?;
+        Ok(self.after_a_look(id).await.unwrap_or(unit))
+    }
+
+    /// Lets an adopted unit go: it is not touched any more.
+    pub async fn release(&self, id: &UnitId) -> Result<Unit, ApiError> {
+        let (unit, container) = self.foreign(id).await?;
+        tracing::info!(unit = %id, owner = %unit.owner, "a unit is let go");
+        self.write(move |adoptions| adoptions.remove(&container))
+            .await?;
+        Ok(self.after_a_look(id).await.unwrap_or(unit))
+    }
+
+    /// The unit of another owner, and its container.
+    async fn foreign(&self, id: &UnitId) -> Result<(Unit, String), ApiError> {
+        let unit = self.after_a_look(id).await.ok_or_else(|| {
+            ApiError::new(ErrorCode::NotFound, format!("there is no unit {id}"))
+                .with_hint("GET /api/units lists them")
+        })?;
+        let container = unit.ranks.first().map(|r| r.container_id.clone());
+        match container.filter(|_| unit.owner != OWNER) {
+            Some(container) => Ok((unit, container)),
+            None => Err(ApiError::new(
+                ErrorCode::Conflict,
+                format!("{id} was started by Spark Control; there is nothing to adopt"),
+            )),
+        }
+    }
+
+    async fn after_a_look(&self, id: &UnitId) -> Option<Unit> {
+        let known = self.refresh().await;
+        known.units.iter().find(|u| u.id == *id).cloned()
+    }
+
+    async fn write(
+        &self,
+        change: impl FnOnce(&Adoptions) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<(), ApiError> {
+        let adoptions = Arc::clone(&self.adoptions);
+        let internal = |error: String| ApiError::new(ErrorCode::Internal, error);
+        tokio::task::spawn_blocking(move || change(&adoptions))
+            .await
+            .map_err(|error| internal(error.to_string()))?
+            .map_err(|error| {
+                internal(format!(
+                    "the record of adoptions cannot be written: {error}"
+                ))
+            })
     }
 
     /// The unit of this launch has given a real answer.

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use spark_ipc::Time;
 use spark_ipc::model::alert::Alert;
+use spark_ipc::model::connectivity::ConnectivitySummary;
 use spark_ipc::model::inventory::ModelList;
 use spark_ipc::model::node::Node;
 use spark_ipc::model::operation::Operation;
+use spark_ipc::model::service::Service;
 use spark_ipc::model::settings::Settings;
 use spark_ipc::model::status::{Proxy, Setup, Snapshot, Status};
 use spark_ipc::model::unit::Unit;
+use spark_ipc::model::webhook::WebhookStatus;
 use tokio::sync::watch;
 
 /// Receivers of all sections; cheap to clone.
@@ -22,9 +25,14 @@ pub struct View {
     pub alerts: watch::Receiver<Arc<Vec<Alert>>>,
     pub models: watch::Receiver<Arc<ModelList>>,
     pub units: watch::Receiver<Arc<Vec<Unit>>>,
+    pub services: watch::Receiver<Arc<Vec<Service>>>,
     pub operations: watch::Receiver<Arc<Vec<Operation>>>,
     pub proxy: watch::Receiver<Arc<Proxy>>,
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// The newest entries of the connectivity log.
+    pub connectivity: watch::Receiver<Arc<ConnectivitySummary>>,
+    /// `None` while no receiver is set.
+    pub webhook: watch::Receiver<Arc<Option<WebhookStatus>>>,
 }
 
 impl View {
@@ -36,12 +44,13 @@ impl View {
             now,
             nodes,
             units: Vec::clone(&self.units.borrow()),
-            services: Vec::new(),
+            services: Vec::clone(&self.services.borrow()),
             operations: Vec::clone(&self.operations.borrow()),
             alerts: Vec::clone(&self.alerts.borrow()),
             proxy: Proxy::clone(&self.proxy.borrow()),
-            webhook: None,
+            webhook: Option::clone(&self.webhook.borrow()),
             setup,
+            connectivity: ConnectivitySummary::clone(&self.connectivity.borrow()),
         }
     }
 

@@ -36,29 +36,47 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::connectivity::Connectivity;
+use crate::deep::Deep;
 use crate::gate::Gate;
+use crate::models::Recipes;
 use crate::operations::Operations;
 use crate::proxy::{Forwarder, Traffic};
+use crate::settings::Store;
 use crate::tasks::Tasks;
 use crate::view::View;
+use crate::webhook::Webhook;
 use fault::Fault;
 use guard::Hosts;
 use sections::Sections;
 
-pub use handles::{Answer, LogStream, ModelDetails, NodeActions, UnitLogs};
+pub use handles::{AdoptionActions, ServiceActions};
+pub use handles::{
+    Answer, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs,
+};
 
 /// What the router serves and asks.
 #[derive(Clone)]
 pub struct AppState {
     pub view: View,
     pub operations: Operations,
+    pub deep: Deep,
+    pub connectivity: Connectivity,
     pub gate: Gate,
     pub traffic: Traffic,
     pub tasks: Tasks,
     pub version: VersionInfo,
     pub nodes: Arc<dyn NodeActions>,
     pub logs: Arc<dyn UnitLogs>,
+    pub services: Arc<dyn ServiceActions>,
+    pub adoptions: Arc<dyn AdoptionActions>,
     pub models: Arc<dyn ModelDetails>,
+    pub doctor: Arc<dyn FabricDoctor>,
+    pub bug_reports: Arc<dyn BugReport>,
+    pub recipes: Recipes,
+    /// The settings, to change them.
+    pub settings: Arc<Store>,
+    pub webhook: Webhook,
     /// Which hosts the guard lets in.
     pub hosts: Hosts,
 }

@@ -76,11 +76,24 @@ impl ClientError {
 #[derive(Debug, Clone)]
 pub struct Client {
     endpoint: Endpoint,
+    deadline: Duration,
 }
 
 impl Client {
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint }
+        Self {
+            endpoint,
+            deadline: CALL_DEADLINE,
+        }
+    }
+
+    /// The same client with more or less patience: some calls have the daemon ask others first.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self {
+            endpoint: self.endpoint.clone(),
+            deadline,
+        }
     }
 
     /// Where it calls.
@@ -105,6 +118,17 @@ impl Client {
         }
     }
 
+    /// `GET path` as it is (an archive).
+    pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
+        let response = self.send("GET", path, None, &[]).await?;
+        let (status, body) = collect(response).await?;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(refused(status.as_u16(), &body))
+        }
+    }
+
     /// `POST path` with a JSON body, decoded.
     pub async fn post<B: Serialize + Sync, T: DeserializeOwned>(
         &self,
@@ -113,6 +137,23 @@ impl Client {
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|e| undecodable(0, &e))?;
         let response = self.send("POST", path, Some(body), &[]).await?;
+        decode(response).await
+    }
+
+    /// `PUT path` with a JSON body, decoded.
+    pub async fn put<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|e| undecodable(0, &e))?;
+        let response = self.send("PUT", path, Some(body), &[]).await?;
+        decode(response).await
+    }
+
+    /// `DELETE path`, decoded.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let response = self.send("DELETE", path, None, &[]).await?;
         decode(response).await
     }
 
@@ -168,9 +209,9 @@ impl Client {
         let request = request
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
             .map_err(|e| undecodable(0, &e))?;
-        tokio::time::timeout(CALL_DEADLINE, self.exchange(request))
+        tokio::time::timeout(self.deadline, self.exchange(request))
             .await
-            .unwrap_or(Err(ClientError::TimedOut(CALL_DEADLINE)))
+            .unwrap_or(Err(ClientError::TimedOut(self.deadline)))
     }
 
     async fn exchange(

@@ -118,6 +118,14 @@ id!(
 );
 
 id!(
+    /// The name of a support service: `kokoro`, `parakeet-nim`.
+    ServiceName, "service name", "1-40 of a-z 0-9 - , beginning with a letter",
+    |v| v.len() <= 40
+        && v.starts_with(|c: char| c.is_ascii_lowercase())
+        && v.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+);
+
+id!(
     /// The name of a Docker container (moby's grammar, at most 63).
     ContainerName, "container name", "1-63 of A-Z a-z 0-9 _ . - , beginning with a letter or digit",
     |v| is_word(v, 63)

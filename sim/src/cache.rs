@@ -11,6 +11,7 @@ use crate::node::{Node, NodeError};
 
 pub mod catalog;
 mod download;
+pub(crate) mod hub;
 mod layout;
 mod safetensors;
 

@@ -280,11 +280,15 @@ mod tests {
             .get_subcommands()
             .map(clap::Command::get_name)
             .collect();
-        assert_eq!(names.len(), 19);
+        assert_eq!(names.len(), 31);
         for name in names {
             let words: &[&str] = match name {
                 "image_missing" | "wrong_arch" => &[name, "some/image:1"],
                 "engine" => &[name, "--stage", "kv"],
+                "service" => &[name, "--mode", "frozen"],
+                "hub" => &[name, "--error", "rate_limited"],
+                "registry" => &[name, "--error", "denied"],
+                "root_owned" => &[name, "some/model"],
                 _ => &[name],
             };
             assert_eq!(fault(words).name(), name);

@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::ssh::keys;
 
 mod daemon;
+mod foreign;
 mod nodes;
 
 use daemon::Daemon;
@@ -62,6 +63,11 @@ async fn run_in(place: &Place, options: &DemoOptions) -> anyhow::Result<()> {
             let node = nodes::open(&place.data, index, options.speed)?;
             keys::authorize(&node, &public)?;
             hosts.push(Host::start(node, true)?);
+        }
+        let nodes: Vec<_> = hosts.iter().map(|host| host.node().clone()).collect();
+        keys::introduce(&nodes)?;
+        if let Some(last) = nodes.last() {
+            foreign::start(last)?;
         }
         let port = daemon::port(options.port)?;
         let environment = environment(place, &hosts, &key, port);

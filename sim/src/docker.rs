@@ -9,9 +9,11 @@
 //! There is no daemon process: state is files, a running container is a real process under a shim of
 //! its own, and every command looks at both. Sentences, exit codes and JSON shapes are Docker 28's.
 
+mod archive;
 mod cgroup;
 mod commands;
 mod container;
+mod copy;
 mod create;
 pub(crate) mod entry;
 mod exec;
@@ -22,11 +24,14 @@ mod info;
 mod inspect;
 mod lifecycle;
 mod listing;
+mod login;
 mod logs;
 mod proxy;
 mod ps;
+mod pull;
 mod reference;
 mod registry;
+pub(crate) mod service;
 pub(crate) mod shim;
 mod spec;
 mod store;
@@ -48,7 +53,7 @@ const DENIED: &str = "permission denied while trying to connect to the Docker da
                       /var/run/docker.sock: connect: permission denied";
 
 /// Commands of Docker that are not simulated; they are refused by name and not as unknown.
-const ABSENT: [&str; 33] = [
+const ABSENT: [&str; 27] = [
     "attach",
     "build",
     "builder",
@@ -58,28 +63,22 @@ const ABSENT: [&str; 33] = [
     "compose",
     "config",
     "context",
-    "cp",
     "diff",
     "events",
     "export",
     "history",
     "import",
-    "load",
-    "login",
-    "logout",
     "network",
     "node",
     "pause",
     "plugin",
     "port",
     "push",
-    "save",
     "search",
     "secret",
     "service",
     "stack",
     "swarm",
-    "tag",
     "trust",
     "unpause",
 ];
@@ -143,6 +142,10 @@ fn grouped<'a>(group: &str, args: &'a [String]) -> Result<(String, &'a [String])
         ("image", "ls" | "list") => "images",
         ("image", "inspect") => "image inspect",
         ("image", "pull") => "pull",
+        ("image", "save") => "save",
+        ("image", "load") => "load",
+        ("image", "tag") => "tag",
+        ("image", "prune") => "image prune",
         ("image", "rm" | "remove") => "rmi",
         ("system", "df") => "system df",
         ("system", "info") => "info",
@@ -183,6 +186,13 @@ fn run(store: &Store, name: &str, args: &[String], env: &Env) -> Outcome {
         "logs" => &commands::LOGS,
         "stats" => &commands::STATS,
         "pull" => &commands::PULL,
+        "save" => &commands::SAVE,
+        "load" => &commands::LOAD,
+        "tag" => &commands::TAG,
+        "login" => &commands::LOGIN,
+        "logout" => &commands::LOGOUT,
+        "image prune" => &commands::IMAGE_PRUNE,
+        "cp" => &commands::COPY,
         "manifest inspect" => &commands::MANIFEST_INSPECT,
         "info" => &commands::INFO,
         "system df" => &commands::SYSTEM_DF,
@@ -216,8 +226,15 @@ fn act(store: &Store, name: &str, parsed: &flags::Parsed, env: &Env) -> Outcome 
         "top" => ps::top(store, parsed),
         "logs" => logs::logs(store, parsed),
         "stats" => ps::stats(store, parsed),
-        "pull" => registry::pull(store, parsed),
-        "manifest inspect" => registry::manifest_inspect(parsed),
+        "pull" => pull::pull(store, parsed, env),
+        "save" => archive::save(store, parsed),
+        "load" => archive::load(store, parsed),
+        "tag" => images::tag(store, parsed),
+        "login" => login::login(store, parsed, env),
+        "logout" => login::logout(store, parsed, env),
+        "image prune" => images::prune(store, parsed),
+        "cp" => copy::copy(store, parsed),
+        "manifest inspect" => registry::manifest_inspect(store, parsed, env),
         "info" => info::info(store, parsed),
         _ => images::disk(store, parsed),
     }

@@ -29,8 +29,9 @@ mod serve;
 mod settings;
 mod stage;
 mod startup;
-mod tokens;
-mod units;
+mod task;
+pub(crate) mod tokens;
+pub(crate) mod units;
 
 #[cfg(test)]
 mod testing;
@@ -39,14 +40,13 @@ mod tests;
 
 pub use self::{
     catalog::FlagSpec,
-    host::{EngineFault, EngineHost, EngineImage, MemoryClaim, OutOfMemory},
+    host::{EngineFault, EngineHost, EngineImage, Fetching, MemoryClaim, OutOfMemory},
     stage::Stage,
 };
 use self::{
     failure::Failure,
     log::{Log, Speaker},
     serve::Server,
-    settings::Settings,
     startup::{Loaded, Prepared},
 };
 
@@ -61,7 +61,7 @@ const GRACE: (f64, Duration) = (10.0, Duration::from_millis(300));
 /// refused command line, or what a fault says.
 pub async fn run(argv: Vec<String>, host: Arc<dyn EngineHost>) -> i32 {
     let log = Log::new(Arc::clone(&host));
-    let prepared = match startup::prepare(&argv, &host, &log) {
+    let prepared = match Box::pin(startup::prepare(&argv, &host, &log)).await {
         Ok(prepared) => prepared,
         Err(failure) => return failure.report(&log, 0),
     };
@@ -79,7 +79,7 @@ async fn engine(
 ) -> Result<(), Failure> {
     let loaded = startup::load(&prepared, host, log).await?;
     match prepared.socket.take() {
-        Some(socket) => serve(socket, &prepared.settings, &loaded, host, log).await,
+        Some(socket) => serve(socket, &prepared, &loaded, host, log).await,
         None => watch(&loaded, host.as_ref()).await,
     }
 }
@@ -87,7 +87,7 @@ async fn engine(
 /// Serves until SIGTERM, a fault or the loss of another rank.
 async fn serve(
     socket: TcpSocket,
-    settings: &Settings,
+    prepared: &Prepared,
     loaded: &Loaded,
     host: &Arc<dyn EngineHost>,
     log: &Log,
@@ -96,9 +96,9 @@ async fn serve(
         .listen(2048)
         .map_err(|error| startup::os_error(&error))?;
     let (dead, stop) = (CancellationToken::new(), CancellationToken::new());
-    let server = Server::new(Arc::clone(host), settings, loaded.cache, dead.clone());
-    announce(settings, log);
-    let mut serving = std::pin::pin!(server.run(listener, settings.pooling, stop.clone()));
+    let server = Server::new(Arc::clone(host), prepared, loaded.cache, dead.clone());
+    announce(prepared, log);
+    let mut serving = std::pin::pin!(server.run(listener, stop.clone()));
     let end = tokio::select! {
         served = &mut serving => served.map_err(|error| startup::os_error(&error)),
         end = watch(loaded, host.as_ref()) => end,
@@ -123,14 +123,11 @@ async fn serve(
     Ok(())
 }
 
-fn announce(settings: &Settings, log: &Log) {
-    let host = settings.door.host.as_deref().unwrap_or("0.0.0.0");
-    let address = format!("http://{host}:{}", settings.door.port);
-    let tasks = if settings.pooling {
-        "['embed']"
-    } else {
-        "['generate']"
-    };
+fn announce(prepared: &Prepared, log: &Log) {
+    let door = &prepared.settings.door;
+    let host = door.host.as_deref().unwrap_or("0.0.0.0");
+    let address = format!("http://{host}:{}", door.port);
+    let tasks = prepared.task.supported();
     log.info(
         Speaker::Api,
         "api_server.py:665",

@@ -10,6 +10,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+mod services;
+mod transfers;
+
+pub use services::{ServiceFailure, ServiceFault};
+pub use transfers::{HfRunner, HubFault, HubTrouble, RegistryFault, RegistryTrouble};
+
 /// One fault, with how it shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Subcommand)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
@@ -68,6 +74,14 @@ pub enum Fault {
     },
     /// The fabric cable is out: carrier 0, speed -1.
     LinkDown,
+    /// The largest frame of the fabric's interfaces is another one.
+    FabricMtu {
+        /// Bytes.
+        #[arg(long, default_value_t = 1500)]
+        mtu: u32,
+    },
+    /// The RDMA devices have lost the entries of their IPv4 addresses.
+    GidMissing,
     /// An image is not on this node.
     ImageMissing {
         /// Its reference.
@@ -80,6 +94,8 @@ pub enum Fault {
     },
     /// The engine fails at a stage.
     Engine(EngineFault),
+    /// A service or an engine runs and is not well.
+    Service(ServiceFault),
     /// The user may not talk to the Docker daemon.
     DockerDenied,
     /// The Docker daemon does not run.
@@ -101,6 +117,39 @@ pub enum Fault {
         /// Seconds that it is ahead; negative when behind.
         #[arg(long, default_value_t = 3600, allow_negative_numbers = true)]
         seconds: i64,
+    },
+    /// The Hugging Face Hub refuses.
+    Hub(HubFault),
+    /// An image registry refuses.
+    Registry(RegistryFault),
+    /// No name of the internet resolves.
+    NoInternet,
+    /// Transfers run at this rate, whatever the node's speed.
+    SlowTransfers {
+        /// Megabytes per second.
+        #[arg(long = "mb-per-s", default_value_t = 20)]
+        mb_per_s: u64,
+    },
+    /// Transfers come to a halt without ending.
+    Stall {
+        /// Bytes that still come, counted for each transfer.
+        #[arg(long = "after-bytes", default_value_t = 0)]
+        after_bytes: u64,
+    },
+    /// The other nodes do not accept this one's key.
+    NoPeerKey,
+    /// Files of a model in the cache belong to root.
+    RootOwned {
+        /// Its repository.
+        repo: String,
+    },
+    /// Docker has no NVIDIA runtime.
+    NoGpuRuntime,
+    /// Which programs for the Hub there are; none leaves only images.
+    HfRunners {
+        /// One of them; may be given several times.
+        #[arg(long, value_enum)]
+        only: Vec<HfRunner>,
     },
 }
 
@@ -193,14 +242,26 @@ impl Fault {
             Self::LowPower { .. } => "low_power",
             Self::Thermal { .. } => "thermal",
             Self::LinkDown => "link_down",
+            Self::FabricMtu { .. } => "fabric_mtu",
+            Self::GidMissing => "gid_missing",
             Self::ImageMissing { .. } => "image_missing",
             Self::WrongArch { .. } => "wrong_arch",
             Self::Engine(_) => "engine",
+            Self::Service(_) => "service",
             Self::DockerDenied => "docker_denied",
             Self::DockerDown => "docker_down",
             Self::Nonsense { .. } => "nonsense",
             Self::SlowRelease { .. } => "slow_release",
             Self::ClockSkew { .. } => "clock_skew",
+            Self::Hub(_) => "hub",
+            Self::Registry(_) => "registry",
+            Self::NoInternet => "no_internet",
+            Self::SlowTransfers { .. } => "slow_transfers",
+            Self::Stall { .. } => "stall",
+            Self::NoPeerKey => "no_peer_key",
+            Self::RootOwned { .. } => "root_owned",
+            Self::NoGpuRuntime => "no_gpu_runtime",
+            Self::HfRunners { .. } => "hf_runners",
         }
     }
 
@@ -212,7 +273,13 @@ impl Fault {
             (Self::Engine(a), Self::Engine(b)) => {
                 (a.stage, &a.container, a.rank) == (b.stage, &b.container, b.rank)
             }
+            (Self::Service(a), Self::Service(b)) => {
+                (a.mode, &a.container) == (b.mode, &b.container)
+            }
             (Self::Nonsense { tool: a }, Self::Nonsense { tool: b }) => a == b,
+            (Self::Hub(a), Self::Hub(b)) => a.repo == b.repo,
+            (Self::Registry(a), Self::Registry(b)) => a.image == b.image,
+            (Self::RootOwned { repo: a }, Self::RootOwned { repo: b }) => a == b,
             _ => self.name() == earlier.name(),
         }
     }
@@ -237,6 +304,11 @@ impl Faults {
             .partition(|fault| name.is_none_or(|name| fault.name() == name));
         self.0 = kept;
         gone
+    }
+
+    /// Removes those that `is` names.
+    pub(crate) fn end(&mut self, is: impl Fn(&Fault) -> bool) {
+        self.0.retain(|fault| !is(fault));
     }
 
     /// Delay before each answer over SSH.
@@ -307,6 +379,19 @@ impl Faults {
     /// Whether the fabric link is down.
     pub fn link_down(&self) -> bool {
         self.has("link_down")
+    }
+
+    /// Largest frame of the fabric's interfaces, when not the usual one.
+    pub fn fabric_mtu(&self) -> Option<u32> {
+        self.find(|fault| match fault {
+            Fault::FabricMtu { mtu } => Some(*mtu),
+            _ => None,
+        })
+    }
+
+    /// Whether the RDMA devices have no entries for their IPv4 addresses.
+    pub fn gid_missing(&self) -> bool {
+        self.has("gid_missing")
     }
 
     /// Whether `image` is missing on this node.

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use crate::node::{Node, NodeError, process};
+use crate::node::{Node, NodeError, process, sshd_environment};
 use crate::ssh::{SshError, SshServer};
 use crate::{cache, tools};
 
@@ -76,20 +79,42 @@ impl Host {
 
 /// Lets time pass on the node until cancelled.
 async fn keep(node: Node, cancel: CancellationToken) {
+    let mut boot = node.state().ok().map(|state| state.boot_id);
     while cancel
         .run_until_cancelled(tokio::time::sleep(TICK))
         .await
         .is_some()
     {
         let node = node.clone();
-        let tick = move || -> Result<(), NodeError> {
+        let tick = move || -> Result<Option<Uuid>, NodeError> {
             cache::advance(&node, TICK)?;
-            node.refresh_root()
+            node.refresh_root()?;
+            wake_docker(&node, boot)
         };
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(tick).await {
-            tracing::warn!(%error, "cannot keep the node up to date");
+        match tokio::task::spawn_blocking(tick).await {
+            Ok(Ok(seen)) => boot = seen,
+            Ok(Err(error)) => tracing::warn!(%error, "cannot keep the node up to date"),
+            Err(_ended) => return,
         }
     }
+}
+
+/// Starts Docker once after a boot, with what its restart policies bring back: no command of a user is needed for
+/// that. Gives the boot that was seen.
+fn wake_docker(node: &Node, seen: Option<Uuid>) -> Result<Option<Uuid>, NodeError> {
+    let state = node.state()?;
+    let booted = state.booted_at <= Timestamp::now();
+    if seen == Some(state.boot_id) || !booted {
+        return Ok(seen);
+    }
+    let program = node.bin().join("docker");
+    let listed = Command::new(&program)
+        .args(["ps", "--quiet"])
+        .env_clear()
+        .envs(sshd_environment(node))
+        .output();
+    listed.map_err(NodeError::io("run", &program))?;
+    Ok(Some(state.boot_id))
 }
 
 /// The `spark-sim` program: this one, or the one that Cargo built beside a test of this workspace.

@@ -13,9 +13,11 @@
 //! - [`host`]: a node that runs
 //! - [`docker`], [`tools`]: the programs in a node's `PATH`
 //! - [`engine`]: what `vllm serve` does in a container
+//! - `services`: speech, embeddings, NIMs and other containers, with `audio`, `likeness` and `form`
 //! - [`demo`]: two nodes and the daemon on top of them
 //! - [`cli`]: the command line of `spark-sim` itself
 
+mod audio;
 pub mod cache;
 pub mod cli;
 pub mod demo;
@@ -23,9 +25,13 @@ pub mod docker;
 pub mod engine;
 pub mod facts;
 pub mod faults;
+mod form;
 pub mod host;
+mod likeness;
 pub mod node;
+mod services;
 pub mod ssh;
 pub mod tools;
+mod transfer;
 
 pub use node::{Node, NodeConfig, NodeError};

@@ -5,6 +5,7 @@
 //! state.json   what changes            bin/       this executable under the tools' names
 //! faults.json  what goes wrong         root/      proc, sys, etc, var as scripts read them
 //! gpu/         memory claims           docker/    images, containers, logs
+//! argv.jsonl   what was run            downloads/ what somebody else downloads
 //! ```
 //!
 //! There is no server process that owns the node. Every tool, session and engine opens the
@@ -28,16 +29,20 @@ mod error;
 pub mod files;
 mod memory;
 mod network;
+pub mod peers;
 pub mod process;
+mod record;
 mod root;
+mod runners;
 mod state;
 
 pub use config::{DEFAULT_IMAGES, MEM_TOTAL_KB, NodeConfig};
 pub use environment::sshd_environment;
 pub use error::NodeError;
 pub use files::NodeLock;
-pub use memory::{Claim, Memory, RELEASE_S};
+pub use memory::{Claim, Memory, Processor, RELEASE_S};
 pub use network::Interface;
+pub use record::Recorded;
 pub use root::proc::{CORES, KERNEL};
 pub use state::{Counters, NodeState};
 
@@ -152,6 +157,24 @@ impl Node {
         self.dir.join("docker")
     }
 
+    /// Where Docker keeps what it is about to make an image of.
+    pub(crate) fn docker_tmp(&self) -> PathBuf {
+        self.docker_dir().join("tmp")
+    }
+
+    /// Bytes by which the images are more than at first.
+    fn image_bytes(&self) -> i64 {
+        files::read_json(&self.docker_dir().join("image-bytes.json"))
+            .ok()
+            .flatten()
+            .unwrap_or(0)
+    }
+
+    /// Notes by how many bytes the images are more than at first.
+    pub(crate) fn note_image_bytes(&self, more: i64) -> Result<(), NodeError> {
+        files::write_json(&self.docker_dir().join("image-bytes.json"), &more)
+    }
+
     /// The time by the node's own clock, which a fault can put wrong.
     pub fn now(&self) -> Timestamp {
         let skew = SignedDuration::from_secs(self.faults().clock_skew_s());
@@ -194,21 +217,21 @@ impl Node {
         let faults = self.faults();
         let now = Timestamp::now();
         let release_s = self.release_s(&faults);
-        let (mut gpu, mut releasing) = (0, 0);
+        let (mut gpu, mut ram, mut releasing) = (0, 0, 0);
         for claim in memory::read_claims(&self.dir.join("gpu"), now, release_s)? {
             let held = claim.held_bytes(now, release_s);
-            *(if claim.died_at.is_none() {
-                &mut gpu
-            } else {
-                &mut releasing
-            }) += held;
+            *match (claim.processor, claim.died_at) {
+                (Processor::Cpu, _) => &mut ram,
+                (Processor::Gpu, None) => &mut gpu,
+                (Processor::Gpu, Some(_)) => &mut releasing,
+            } += held;
         }
         let total = self.config.mem_total_kb * 1024;
         Ok(Memory::of(
             total,
             gpu,
             releasing,
-            faults.other_memory_bytes(),
+            ram + faults.other_memory_bytes(),
         ))
     }
 
@@ -216,7 +239,7 @@ impl Node {
     pub fn claims(&self) -> Result<Vec<Claim>, NodeError> {
         let release_s = self.release_s(&self.faults());
         let mut claims = memory::read_claims(&self.dir.join("gpu"), Timestamp::now(), release_s)?;
-        claims.retain(|claim| claim.died_at.is_none());
+        claims.retain(|claim| claim.died_at.is_none() && claim.processor == Processor::Gpu);
         Ok(claims)
     }
 
@@ -229,6 +252,28 @@ impl Node {
         bytes: u64,
         container: Option<&str>,
     ) -> Result<(), NodeError> {
+        self.claim_on(Processor::Gpu, pid, process_name, bytes, container)
+    }
+
+    /// Says the same of memory outside the GPU, which `nvidia-smi` does not see.
+    pub fn claim_ram(
+        &self,
+        pid: u32,
+        process_name: &str,
+        bytes: u64,
+        container: Option<&str>,
+    ) -> Result<(), NodeError> {
+        self.claim_on(Processor::Cpu, pid, process_name, bytes, container)
+    }
+
+    fn claim_on(
+        &self,
+        processor: Processor,
+        pid: u32,
+        process_name: &str,
+        bytes: u64,
+        container: Option<&str>,
+    ) -> Result<(), NodeError> {
         let path = self.claim_path(pid);
         let earlier = files::read_json::<Claim>(&path).unwrap_or_default();
         let start_ticks = process::start_ticks(pid).unwrap_or(0);
@@ -236,6 +281,7 @@ impl Node {
             pid,
             process_name: process_name.to_owned(),
             bytes,
+            processor,
             container: container.map(str::to_owned),
             start_ticks,
             busy_until: earlier
@@ -271,7 +317,10 @@ impl Node {
     /// Space on the disk, the Hugging Face cache counted at its apparent size.
     pub fn disk(&self) -> Disk {
         let total = self.config.disk_total_bytes;
-        let used = self.config.disk_other_bytes + apparent_size(&self.hub());
+        let images = self.image_bytes();
+        let used = self.config.disk_other_bytes.saturating_add_signed(images)
+            + apparent_size(&self.hub())
+            + apparent_size(&self.docker_tmp());
         let free = total.saturating_sub(used);
         let free = self.faults().disk_free_bytes().unwrap_or(free);
         Disk {
@@ -293,7 +342,7 @@ impl Node {
                 .and_then(|()| fs::rename(&temp, &link))
                 .map_err(NodeError::io("link", &link))?;
         }
-        Ok(())
+        self.link_runners(executable)
     }
 
     fn claim_path(&self, pid: u32) -> PathBuf {

@@ -6,12 +6,16 @@
 
 use crate::docker::{self, shim};
 use crate::node::Node;
+use crate::services::PROGRAMS;
 
 pub(crate) mod console;
+mod curl;
 mod env;
 mod hf;
 mod network;
 mod nvidia_smi;
+mod rsync;
+mod ssh;
 mod sudo;
 mod system;
 
@@ -23,6 +27,7 @@ pub(crate) const KERNEL: &str = "6.17.0-1032-nvidia";
 
 /// Programs that a node has in its `PATH`.
 pub const NAMES: &[&str] = &[
+    "curl",
     "date",
     "df",
     "docker",
@@ -37,14 +42,16 @@ pub const NAMES: &[&str] = &[
     "nproc",
     "nvidia-smi",
     "ping",
+    "rsync",
     "ss",
+    "ssh",
     "sudo",
     "systemctl",
     "uname",
 ];
 
-/// Programs that only exist inside containers, or behind them.
-const INNER: &[&str] = &["vllm", "ray", shim::NAME];
+/// Programs that only exist inside containers, behind them, or where a fault puts them.
+const INNER: &[&str] = &["vllm", "ray", "uvx", shim::NAME];
 
 /// What the `nonsense` fault prints: an escape sequence that sets the window's title, one that clears
 /// the screen, a bidirectional override, control characters, and bytes that are no UTF-8.
@@ -54,7 +61,7 @@ const NONSENSE: &[u8] =
 
 /// Whether this executable behaves as `name` when it is called so.
 pub fn is_tool(name: &str) -> bool {
-    NAMES.contains(&name) || INNER.contains(&name)
+    NAMES.contains(&name) || INNER.contains(&name) || PROGRAMS.contains(&name)
 }
 
 /// Runs the tool `name` with `args` (without the name) and gives its exit code. The node is the one that
@@ -64,6 +71,8 @@ pub fn dispatch(name: &str, args: &[String]) -> i32 {
         return shim::main(args);
     }
     let outcome = Node::from_env().map_err(Refusal::from).and_then(|node| {
+        // Somebody else's record may not be ours to write; that is no reason to run nothing.
+        node.record_own_argv().ok();
         if node.faults().nonsense(name) {
             console::raw(NONSENSE);
             return Ok(0);
@@ -79,8 +88,13 @@ fn run(node: &Node, name: &str, args: &[String]) -> Outcome {
     match name {
         "docker" => docker::main(node, args, &env),
         "vllm" => docker::vllm::main(node, args, &env),
+        name if PROGRAMS.contains(&name) => docker::service::main(node, name, args, &env),
         "nvidia-smi" => nvidia_smi::main(node, args, &env),
-        "hf" | "huggingface-cli" => hf::main(node, args, &env),
+        "hf" | "huggingface-cli" => hf::main(node, name, args, &env),
+        "curl" => curl::main(node, args),
+        "rsync" => rsync::main(node, args, &env),
+        "ssh" => ssh::main(node, args, &env),
+        "uvx" => hf::uvx(node, args, &env),
         "sudo" => sudo::main(node, args),
         "ss" => network::ss(node, args),
         "ip" => network::ip(node, args),

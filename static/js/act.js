@@ -113,3 +113,12 @@ export function confirmStop(id, world) {
     if (operation?.id) location.hash = `#/operations/${operation.id}`;
   });
 }
+
+/** @param {string} id @param {import('./types.js').World} world */
+export function confirmAdopt(id, world) {
+  const unit = world.units.find((u) => u.id === id);
+  confirmAct(`Adopt ${unit?.served_name ?? unit?.repo ?? id}?`, [
+    `It was started by ${unit?.owner ?? 'somebody else'}. Once adopted it can be stopped from here, and a swap may stop it to make room.`,
+    'Nothing happens to it now.',
+  ], 'Adopt', () => call('POST', `api/units/${encodeURIComponent(id)}/adopt`));
+}

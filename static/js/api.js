@@ -20,7 +20,7 @@ export class Problem extends Error {
 }
 
 /**
- * @param {'GET' | 'POST'} method @param {string} path relative to the page @param {unknown} [body]
+ * @param {'GET' | 'POST' | 'PUT' | 'DELETE'} method @param {string} path relative to the page @param {unknown} [body]
  * @returns {Promise<any>}
  */
 export async function call(method, path, body) {

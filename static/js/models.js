@@ -44,13 +44,14 @@ export const view = {
     const shown = models.filter(matches);
     return [
       h('div.toolbar', { 'data-key': 'filter', 'data-keep': true }, h('label', { for: 'filter' }, 'Filter'),
-        h('input', { id: 'filter', type: 'search', autocomplete: 'off', spellcheck: 'false', placeholder: 'name, state, quantization' })),
+        h('input', { id: 'filter', type: 'search', autocomplete: 'off', spellcheck: 'false', placeholder: 'name, state, quantization' }),
+        h('button.end', { type: 'button', 'data-act': 'download' }, 'Download…')),
       h('p.dim', { 'data-key': 'count' }, list.observed_at
         ? [`${shown.length} of ${models.length} models; disks listed `, since(list.observed_at), ' ago']
         : 'The disks have not been listed yet.'),
       ...(list.recipe_errors ?? []).map((text) => h('p.note', null, `Recipe: ${text}`)),
       models.length === 0 ? h('p.empty', { 'data-key': 'none' }, list.observed_at
-        ? 'No model is in the Hugging Face cache of any Spark. Download one on a Spark with “hf download ORG/NAME”; it appears here by itself.'
+        ? 'No model is in the Hugging Face cache of any Spark. Download one; it appears here by itself.'
         : 'Waiting for the first listing of the disks.')
         : shown.length === 0 ? h('p.empty', { 'data-key': 'none' }, 'No model matches the filter.') : table(shown),
     ];
@@ -72,6 +73,10 @@ export const view = {
       const model = world.models.models?.find((m) => m.repo === repo);
       if (model) await (await import('./swap.js')).previewDialog(model, world);
     },
+    download: async (_, __, world) => (await import('./transfers.js')).downloadDialog(world),
+    'copy-model': async (repo, _, world) => (await import('./transfers.js')).copyDialog(repo, world),
+    'delete-model': async (repo) => (await import('./transfers.js')).deleteDialog(repo),
+    'set-up': async (repo, _, world) => (await import('./recipe.js')).recipeDialog(repo, world),
   },
 };
 
@@ -137,10 +142,20 @@ function lastLoaded(model) {
 
 /** @param {Model} model */
 function button(model) {
+  if (model.state === 'needs_setup') {
+    return [h('button.lead', { type: 'button', 'data-act': 'set-up', 'data-arg': model.repo, 'aria-label': `Set up: ${model.repo}` }, 'Set up…'), more(model)];
+  }
   const can = model.state === 'ready' || model.state === 'running';
   const label = model.state === 'running' ? 'Restart…' : can ? 'Swap…' : 'Check…';
-  return h(`button${model.state === 'ready' ? '.lead' : ''}`, {
+  return [h(`button${model.state === 'ready' ? '.lead' : ''}`, {
     type: 'button', 'data-act': 'preview', 'data-arg': model.repo, 'aria-disabled': model.state === 'loading',
     'aria-label': `${label.slice(0, -1)}: ${model.repo}`,
-  }, label);
+  }, label), more(model)];
 }
+
+/** What is done less often. @param {Model} model */
+const more = (model) => h('details.more', null, h('summary', { 'aria-label': `More for ${model.repo}` }, 'More'),
+  h('div.acts', null,
+    h('button.small', { type: 'button', 'data-act': 'copy-model', 'data-arg': model.repo, 'aria-label': `Copy to another Spark: ${model.repo}` }, 'Copy…'),
+    model.recipe && h('button.small', { type: 'button', 'data-act': 'set-up', 'data-arg': model.repo, 'aria-label': `Recipe: ${model.repo}` }, 'Recipe…'),
+    h('button.small.quiet-bad', { type: 'button', 'data-act': 'delete-model', 'data-arg': model.repo, 'aria-label': `Delete: ${model.repo}` }, 'Delete…')));

@@ -2,8 +2,9 @@
 
 import { call, Problem } from './api.js';
 import { closeButton, openDialog, problemBox } from './act.js';
-import { busy, copyRow, duration, gib, h, known, words } from './dom.js';
+import { busy, copyRow, duration, gib, h, known, state, words } from './dom.js';
 import { bar, legend } from './nodes.js';
+import { consent } from './recipe.js';
 
 /** @typedef {import('./types.js').Preflight} Preflight */
 
@@ -21,6 +22,11 @@ export async function previewDialog(model, world) {
   buttons.append(cancel, go);
   cancel.focus();
   let asked = 0;
+  /** @type {Set<string>} */
+  const yes = new Set();
+  /** @type {Map<string, any>} What was asked for, so that a yes can be taken back. */
+  const asking = new Map();
+  const wish = () => ({ repo: model.repo, recipe: recipe?.value() ?? null, allow: [...yes] });
 
   const look = async () => {
     asked += 1;
@@ -28,20 +34,25 @@ export async function previewDialog(model, world) {
     go.setAttribute('aria-disabled', 'true');
     plan.replaceChildren(h('p', { role: 'status' }, 'Looking at the nodes…'));
     try {
-      const preflight = await call('POST', 'api/preflight', { repo: model.repo, recipe: recipe?.value() ?? null });
+      const preflight = await call('POST', 'api/preflight', wish());
       if (mine !== asked) return;
-      plan.replaceChildren(...preview(preflight, world));
+      for (const c of preflight.confirm ?? []) asking.set(c.name, c);
+      plan.replaceChildren(...[...asking.values()].map((c) => consent(c, yes, look)), ...preview(preflight, world));
       go.setAttribute('aria-disabled', String((preflight.blockers ?? []).length > 0 || !preflight.plan));
     } catch (problem) {
       if (mine === asked) plan.replaceChildren(problemBox(problem));
     }
   };
-  recipe?.select.addEventListener('change', look);
+  recipe?.select.addEventListener('change', () => {
+    yes.clear();
+    asking.clear();
+    return look();
+  });
   go.addEventListener('click', async () => {
     if (go.getAttribute('aria-disabled') === 'true') return;
     plan.querySelector('.problem')?.remove();
     try {
-      const { operation } = await busy(go, 'Swapping…', () => call('POST', 'api/swap', { repo: model.repo, recipe: recipe?.value() ?? null }));
+      const { operation } = await busy(go, 'Swapping…', () => call('POST', 'api/swap', wish()));
       dialog.close();
       location.hash = operation?.id ? `#/operations/${operation.id}` : '#/operations';
     } catch (problem) {
@@ -63,7 +74,7 @@ function recipeChoice(model) {
 }
 
 /** @param {Preflight} preflight @param {import('./types.js').World} world @returns {(HTMLElement | string)[]} */
-function preview({ plan, commands = [], blockers = [], warnings = [], memory = [] }, world) {
+function preview({ plan, commands = [], blockers = [], warnings = [], memory = [], checks = [] }, world) {
   return [
     h('p.offscreen', { role: 'status' }, blockers.length > 0 ? `Blocked: ${blockers.length} reasons.` : 'The swap can be done.'),
     ...blockers.map((b) => finding('bad', 'Blocked', b)),
@@ -74,11 +85,20 @@ function preview({ plan, commands = [], blockers = [], warnings = [], memory = [
       fact('Nodes', (plan.nodes ?? []).map((node, rank) => h('div', null, `${node} `, h('span.dim', null, `rank ${rank}${rank === 0 ? ', head' : ''}`)))),
       fact('Expected time', known(plan.expected_s) ? `${duration(plan.expected_s)}, as at the last good launch` : 'not known: it has not been launched here yet')) : '',
     memory.length > 0 ? h('section', null, h('h3', null, 'Memory'), memory.map(forecast)) : '',
+    checks.length > 0 ? h('details', null, h('summary', null, `Checks (${checks.length})`), h('ul.plain', null, checks.map(checked))) : '',
     plan?.steps?.length ? h('details', null, h('summary', null, `Steps (${plan.steps.length})`), h('ol.steps.plan-steps', null, plan.steps.map((step) => h('li', null,
       h('span.step-name', null, words(step.name)), h('span.step-detail', null, [step.node && `${step.node}: `, step.text]))))) : '',
     commands.length > 0 ? h('details', null, h('summary', null, `Exact commands (${commands.length})`), commands.map((c) =>
       copyRow(`${c.node}${known(c.rank) ? `, rank ${c.rank}` : ''}`, c.rendered))) : '',
   ];
+}
+
+/** @param {NonNullable<Preflight['checks']>[number]} check */
+function checked({ name, node, state: result, detail }) {
+  /** @type {Record<string, [string, string]>} */
+  const looks = { ok: ['ok', 'In order'], warning: ['warn', 'Note'], blocked: ['bad', 'Blocked'], unknown: ['off', 'Not known'] };
+  const [tone, word] = looks[result] ?? ['off', words(result)];
+  return h('li', null, state(tone, word), ` ${words(name)}${node ? ` on ${node}` : ''} `, h('span.dim', null, detail));
 }
 
 /** @param {string} id @param {import('./types.js').World} world */

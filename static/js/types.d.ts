@@ -47,7 +47,13 @@ export interface Unit {
   endpoint?: Maybe<string>; ranks?: Rank[]; started_at?: Maybe<string>; ready_at?: Maybe<string>; memory_bytes?: Maybe<number>;
   message?: Maybe<string>;
 }
-export interface Service { name: string; node?: Maybe<string>; state?: string }
+export interface Service {
+  name: string; title?: Maybe<string>; kind: string; state: string; node?: Maybe<string>; image: string; port: number; nim?: boolean;
+  enabled?: boolean; autostart?: boolean; endpoint?: Maybe<string>; model?: Maybe<string>; memory_bytes?: Maybe<number>; budget_bytes?: number;
+  restarts?: number; since?: Maybe<string>; answered_at?: Maybe<string>; operation?: Maybe<string>; message?: Maybe<string>; notes?: Maybe<string>;
+  deep?: Maybe<Deep>;
+}
+export interface Deep { state: string; level?: string; at?: Maybe<string>; latency_ms?: Maybe<number>; error?: Maybe<string> }
 export interface Step {
   name: string; node?: Maybe<string>; state: string; started_at?: Maybe<string>; ended_at?: Maybe<string>; detail?: Maybe<string>;
 }
@@ -86,6 +92,8 @@ export interface Preflight {
   }>;
   commands?: { node: string; rank?: Maybe<number>; argv: string[]; rendered: string }[];
   blockers?: Finding[]; warnings?: Finding[]; memory?: Forecast[];
+  checks?: { name: string; node?: Maybe<string>; state: string; detail: string; fix?: Maybe<string> }[];
+  confirm?: { name: string; why: string }[];
 }
 export interface Proxy {
   state: string; model?: Maybe<string>; upstream?: Maybe<string>; requests_in_flight?: number; requests_total?: number; errors_total?: number;

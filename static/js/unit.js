@@ -27,7 +27,7 @@ export function unitCards(world) {
   return [
     ...(ours.length > 0 ? ours.map((unit) => unitCard(unit, world)) : [nothing(world)]),
     foreign.length > 0 && h('section.card.flat', { 'data-key': 'foreign' }, h('h2', null, 'Started by others'),
-      h('p.dim', null, 'Shown, and never touched: stop them where they were started.'),
+      h('p.dim', null, 'Shown, and never touched, unless you adopt one: then it can be stopped from here.'),
       h('ul.plain', null, foreign.map(foreignRow))),
   ];
 }
@@ -87,7 +87,8 @@ function endpoint(unit) {
 function foreignRow(unit) {
   const [tone, word] = STATES[unit.state] ?? ['off', words(unit.state)];
   return h('li', null, h('code', null, unit.served_name ?? unit.repo ?? unit.id), ' ', state(tone, word), ' ',
-    h('span.dim', null, `started by ${unit.owner} on ${(unit.ranks ?? []).map((r) => r.node).join(', ') || DASH}${unit.endpoint ? ` · ${unit.endpoint}` : ''}`));
+    h('span.dim', null, `started by ${unit.owner} on ${(unit.ranks ?? []).map((r) => r.node).join(', ') || DASH}${unit.endpoint ? ` · ${unit.endpoint}` : ''}${known(unit.memory_bytes) ? ` · ${gib(unit.memory_bytes)}` : ''} `),
+    h('button.small', { type: 'button', 'data-act': 'adopt', 'data-arg': unit.id, 'aria-label': `Adopt ${unit.served_name ?? unit.repo ?? unit.id}` }, 'Adopt…'));
 }
 
 /** Support services, when there are any. @param {World} world */

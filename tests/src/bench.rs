@@ -1,6 +1,8 @@
 //! Figures of the product, each beside a baseline from the same run.
 
+pub mod inventory;
 pub mod latency;
+pub mod logs;
 pub mod process;
 pub mod swap;
 pub mod terminal;

@@ -382,10 +382,8 @@ fn fold(known: &mut Option<Snapshot>, event: Event) {
         Event::Operations(e) => known.status.operations = e.section.operations,
         Event::Alerts(e) => known.status.alerts = e.section.alerts,
         Event::Traffic(e) => known.status.proxy = e.section.proxy,
-        Event::Snapshot(_)
-        | Event::Services(_)
-        | Event::Settings(_)
-        | Event::Heartbeat(_)
-        | Event::Unknown(_) => {}
+        Event::Services(e) => known.status.services = e.section.services,
+        Event::Connectivity(e) => known.status.connectivity = e.section.connectivity,
+        Event::Snapshot(_) | Event::Settings(_) | Event::Heartbeat(_) | Event::Unknown(_) => {}
     }
 }

@@ -115,6 +115,7 @@ impl Fleet {
         let sparks = (0..options.nodes)
             .map(|n| Spark::start(n, base, options, &simulator, folder.path()))
             .collect::<Result<Vec<_>>>()?;
+        introduce(&sparks)?;
         for (n, spark) in sparks.iter().enumerate() {
             (options.prepare)(n, spark)?;
         }
@@ -307,6 +308,16 @@ impl Drop for Spark {
         drop(self.keeper.kill());
         drop(self.keeper.wait());
     }
+}
+
+/// Lets the nodes log in to one another, as after `ssh-copy-id` in all directions.
+fn introduce(sparks: &[Spark]) -> Result<()> {
+    let nodes = sparks.iter().map(Spark::node).collect::<Result<Vec<_>>>()?;
+    spark_sim::ssh::keys::introduce(&nodes)?;
+    let folders = nodes.iter().map(|node| node.home().join(".ssh"));
+    folders
+        .zip(sparks)
+        .try_for_each(|(folder, spark)| give_to(&folder, spark.sshd.user()))
 }
 
 fn install_recorder(folder: &Path, user: &str) -> Result<()> {

@@ -118,7 +118,69 @@ fn bodies(value: &str) -> Vec<(&'static str, serde_json::Value, &'static str)> {
             (route, json!({"repo": SMALL, "keep": value}), "/keep"),
         ]);
     }
+    bodies.extend(transfers(value));
     bodies
+}
+
+/// As [`bodies`], of what moves models and images.
+fn transfers(value: &str) -> Vec<(&'static str, serde_json::Value, &'static str)> {
+    use serde_json::json;
+    let (download, copy) = ("/api/downloads", "/api/copies");
+    let (pull, image_copy) = ("/api/images/pull", "/api/images/copy");
+    vec![
+        (download, json!({"repo": value}), "/repo"),
+        (
+            download,
+            json!({"repo": SMALL, "revision": value}),
+            "/revision",
+        ),
+        (
+            download,
+            json!({"repo": SMALL, "include": [value]}),
+            "/include/0",
+        ),
+        (
+            download,
+            json!({"repo": SMALL, "exclude": [value]}),
+            "/exclude/0",
+        ),
+        (
+            download,
+            json!({"repo": SMALL, "nodes": [value]}),
+            "/nodes/0",
+        ),
+        (
+            copy,
+            json!({"repo": value, "from": "spark1", "to": "spark2"}),
+            "/repo",
+        ),
+        (
+            copy,
+            json!({"repo": SMALL, "from": value, "to": "spark2"}),
+            "/from",
+        ),
+        (
+            copy,
+            json!({"repo": SMALL, "from": "spark1", "to": value}),
+            "/to",
+        ),
+        (pull, json!({"image": value}), "/image"),
+        (
+            pull,
+            json!({"image": "a/b:1", "nodes": [value]}),
+            "/nodes/0",
+        ),
+        (
+            image_copy,
+            json!({"image": value, "from": "spark1", "to": "spark2"}),
+            "/image",
+        ),
+        (
+            image_copy,
+            json!({"image": "a/b:1", "from": "spark1", "to": value}),
+            "/to",
+        ),
+    ]
 }
 
 /// The paths and queries that carry a value, with the parameter that must be named.
@@ -130,6 +192,15 @@ fn targets(value: &str) -> Vec<(&'static str, String, &'static str)> {
         ("GET", format!("/api/models/{v}/name"), "repo"),
         ("GET", format!("/api/models/org/{v}"), "repo"),
         ("GET", format!("/api/models/org/{v}/recipe"), "repo"),
+        ("DELETE", format!("/api/models/{v}/name"), "repo"),
+        ("DELETE", format!("/api/models/org/{v}"), "repo"),
+        ("DELETE", format!("/api/models/org/name?node={v}"), "node"),
+        (
+            "DELETE",
+            format!("/api/models/org/name?dry_run={v}"),
+            "dry_run",
+        ),
+        ("DELETE", format!("/api/models/org/name?{v}=1"), "query"),
         ("GET", format!("/api/nodes/{v}"), "node"),
         ("POST", format!("/api/nodes/{v}/test"), "node"),
         ("POST", format!("/api/nodes/{v}/trust"), "node"),

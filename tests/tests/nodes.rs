@@ -37,7 +37,7 @@ fn rig(policy: HostKeyPolicy) -> Rig {
     let mut values = Values::default();
     values.host_key_policy = policy;
     values.poll_interval_s = 1;
-    let settings = Store::new(values);
+    let settings = Store::open(values, folder.path().join("app_settings.json"));
     let id = NodeId::numbered(1);
     let config = NodeConfig {
         id: id.clone(),

@@ -1,5 +1,8 @@
 //! The command line's grammar.
 
+mod services;
+mod transfer;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +12,9 @@ use spark_ipc::id::{Fingerprint, NodeId, RecipeId, UnitId};
 
 use crate::exit::Exit;
 use crate::format::parse_duration;
+
+pub use services::{Adopt, ServiceAct, ServiceLogs, ServiceSet, ServiceStop, ServicesCommand};
+pub use transfer::{Copy, Download, ImagesCommand, Pull, Rm, Wait};
 
 /// Spark Control: see and swap the models on your DGX Sparks.
 ///
@@ -79,6 +85,42 @@ pub enum Command {
     Swap(Swap),
     /// Stop a unit, or all of ours
     Stop(Stop),
+    /// Download a model from Hugging Face to the disks
+    Download(Download),
+    /// Copy a model from one node to another
+    Copy(Copy),
+    /// Delete a model from the disks
+    Rm(Rm),
+    /// The images on the nodes
+    Images {
+        #[command(subcommand)]
+        command: Option<ImagesCommand>,
+    },
+    /// Pull an image from its registry
+    Pull(Pull),
+    /// Speech, embeddings, rerank and NIM containers beside the model
+    Services {
+        #[command(subcommand)]
+        command: Option<ServicesCommand>,
+    },
+    /// Take over what somebody else started, so that it can be stopped and served from
+    Adopt(Adopt),
+    /// Whether everything that runs gives right answers
+    Health {
+        /// Units or services; default all
+        names: Vec<String>,
+        /// Ask them now, instead of showing the last answers
+        #[arg(long)]
+        now: bool,
+    },
+    /// Who was up when, why not, and for how long
+    History {
+        /// Nodes, units or services; default all
+        names: Vec<String>,
+        /// How far back: 90m, 24h, 7d
+        #[arg(long, value_parser = parse_duration, default_value = "24h", value_name = "TIME")]
+        since: Duration,
+    },
     /// Operations: what the daemon does and did
     Ops {
         #[command(subcommand)]
@@ -92,6 +134,18 @@ pub enum Command {
     Nodes {
         #[command(subcommand)]
         command: Option<NodesCommand>,
+    },
+    /// Examine the cable between the Sparks; every fault comes with a fix
+    Doctor {
+        /// Show the last report instead of making a new one
+        #[arg(long)]
+        last: bool,
+    },
+    /// Save an archive with state, logs and settings for whoever helps you; secrets are removed
+    Bugreport {
+        /// Where to; `-` for standard output
+        #[arg(short, long, value_name = "FILE", default_value = "spark-control-report.tar.gz")]
+        output: PathBuf,
     },
     /// The public key to put on the Sparks
     SshKey,
@@ -127,6 +181,9 @@ pub struct Swap {
     /// Leave what runs on other nodes as it is
     #[arg(long)]
     pub keep: bool,
+    /// Say yes to a dangerous flag of the recipe, by name, for this launch (repeat for more)
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    pub allow: Vec<String>,
     /// Show what would be done, with the exact commands; change nothing
     #[arg(long)]
     pub dry_run: bool,

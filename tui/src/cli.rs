@@ -3,19 +3,30 @@
 //! Every command takes a [`Context`] and ends in an [`Exit`] or a [`Failure`]; none prints but through
 //! [`context::Out`], and none exits the process.
 
+mod adopt;
+mod bugreport;
 pub mod context;
+mod copy;
+mod doctor;
+mod download;
 mod events;
 pub mod failure;
 mod follow;
+mod health;
+mod history;
+mod images;
 mod logs;
 mod models;
 mod nodes;
 mod ops;
 mod pick;
+mod rm;
+mod services;
 mod status;
 mod stop;
 mod swap;
 mod table;
+mod transfer;
 
 pub(crate) use models::nodes as model_nodes;
 
@@ -35,10 +46,21 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
         Command::Models { command } => models::run(context, command).await,
         Command::Swap(args) => swap::run(context, args).await,
         Command::Stop(args) => stop::run(context, args).await,
+        Command::Download(args) => download::run(context, args).await,
+        Command::Copy(args) => copy::run(context, args).await,
+        Command::Rm(args) => rm::run(context, args).await,
+        Command::Images { command } => images::run(context, command).await,
+        Command::Pull(args) => images::pull(context, args).await,
+        Command::Services { command } => services::run(context, command).await,
+        Command::Adopt(args) => adopt::run(context, args).await,
+        Command::Health { names, now } => health::run(context, names, now).await,
+        Command::History { names, since } => history::run(context, names, since).await,
         Command::Ops { command } => ops::run(context, command).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Events => events::run(context).await,
         Command::Nodes { command } => nodes::run(context, command).await,
+        Command::Doctor { last } => doctor::run(context, last).await,
+        Command::Bugreport { output } => bugreport::run(context, &output).await,
         Command::SshKey => ssh_key(context).await,
         Command::Completions { shell } => completions(context, shell),
     }

@@ -83,21 +83,22 @@ pub fn age(seconds: f64) -> String {
     }
 }
 
-/// Reads `90`, `90s`, `20m`, `1h`.
+/// Reads `90`, `90s`, `20m`, `1h`, `7d`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let factor = match text.strip_prefix(digits) {
         Some("" | "s") => 1,
         Some("m") => 60,
         Some("h") => 3600,
-        _ => return Err("expected a number with s, m or h, such as 20m".to_owned()),
+        Some("d") => 86_400,
+        _ => return Err("expected a number with s, m, h or d, such as 20m".to_owned()),
     };
     digits
         .parse::<u64>()
         .ok()
         .and_then(|n| n.checked_mul(factor))
         .map(Duration::from_secs)
-        .ok_or_else(|| "expected a number with s, m or h, such as 20m".to_owned())
+        .ok_or_else(|| "expected a number with s, m, h or d, such as 20m".to_owned())
 }
 
 /// `text` cut to `width` columns; a cut text ends in `…`.
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(parse_duration("20m"), Ok(Duration::from_secs(1200)));
         assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("1h"), Ok(Duration::from_secs(3600)));
-        for bad in ["", "m", "-1s", "1d", "1m30s", "99999999999999999999h"] {
+        for bad in ["", "m", "-1s", "1w", "1m30s", "99999999999999999999h"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -1,9 +1,12 @@
 //! States in words: each with a glyph and a tone, the same on every surface.
 
 use spark_ipc::model::alert::Severity;
+use spark_ipc::model::connectivity::Availability;
+use spark_ipc::model::deep::DeepState;
 use spark_ipc::model::inventory::{FitVerdict, ModelState};
 use spark_ipc::model::node::{CheckState, Freshness, Link, LinkCause, LinkState, Node};
 use spark_ipc::model::operation::{OperationKind, OperationState, StepState};
+use spark_ipc::model::service::ServiceState;
 use spark_ipc::model::status::ProxyState;
 use spark_ipc::model::unit::UnitState;
 
@@ -48,6 +51,39 @@ pub fn unit(state: UnitState) -> Word {
         UnitState::Failed => Word::new('✖', "failed", Tone::Bad),
         UnitState::Stopped => Word::new('○', "stopped", Tone::Dim),
         UnitState::Unknown => Word::new('?', "unknown", Tone::Warn),
+    }
+}
+
+/// The last deep probe; `None` before the first.
+pub fn deep(state: Option<DeepState>) -> Word {
+    match state {
+        None => Word::new('?', "not asked", Tone::Dim),
+        Some(DeepState::Passed) => Word::new('●', "right", Tone::Good),
+        Some(DeepState::Failed) => Word::new('✖', "wrong", Tone::Bad),
+        Some(DeepState::Busy) => Word::new('◐', "busy", Tone::Busy),
+        Some(DeepState::Unsupported) => Word::new('○', "alive", Tone::Plain),
+    }
+}
+
+pub fn availability(state: Availability) -> Word {
+    match state {
+        Availability::Up => Word::new('●', "up", Tone::Good),
+        Availability::Degraded => Word::new('▲', "degraded", Tone::Warn),
+        Availability::Down => Word::new('✖', "down", Tone::Bad),
+        Availability::Off => Word::new('○', "off", Tone::Dim),
+        Availability::Unknown => Word::new('?', "unknown", Tone::Warn),
+    }
+}
+
+pub fn service(state: ServiceState) -> Word {
+    match state {
+        ServiceState::Unknown => Word::new('?', "unknown", Tone::Warn),
+        ServiceState::Off => Word::new('○', "off", Tone::Dim),
+        ServiceState::CrashLoop => Word::new('✖', "crash loop", Tone::Bad),
+        ServiceState::Failed => Word::new('✖', "failed", Tone::Bad),
+        ServiceState::Starting => Word::new('◐', "starting", Tone::Busy),
+        ServiceState::Degraded => Word::new('▲', "degraded", Tone::Warn),
+        ServiceState::Ready => Word::new('●', "ready", Tone::Good),
     }
 }
 
@@ -138,6 +174,15 @@ pub fn kind(kind: OperationKind) -> (&'static str, &'static str) {
     match kind {
         OperationKind::Swap => ("swap", "Swapped"),
         OperationKind::Stop => ("stop", "Stopped"),
+        OperationKind::Download => ("download", "Downloaded"),
+        OperationKind::Copy => ("copy", "Copied"),
+        OperationKind::Delete => ("deletion", "Deleted"),
+        OperationKind::ImagePull => ("pull", "Pulled"),
+        OperationKind::ImageCopy => ("copy", "Copied"),
+        OperationKind::ImageRemove => ("removal", "Removed"),
+        OperationKind::ServiceStart => ("start", "Started"),
+        OperationKind::ServiceStop => ("stop", "Stopped"),
+        OperationKind::ServiceRestart => ("restart", "Restarted"),
     }
 }
 

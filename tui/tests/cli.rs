@@ -206,7 +206,7 @@ fn a_swap_asks_for_what_was_said() {
     let body: Value = serde_json::from_str(swap.trim_start_matches("POST /api/swap ")).unwrap();
     assert_eq!(
         body,
-        json!({ "repo": "Qwen/Qwen3-0.6B", "recipe": "r1", "nodes": ["spark1"], "keep": true, "dry_run": false })
+        json!({ "repo": "Qwen/Qwen3-0.6B", "recipe": "r1", "nodes": ["spark1"], "keep": true, "dry_run": false, "allow": [] })
     );
 }
 

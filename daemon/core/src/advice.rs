@@ -2,8 +2,8 @@
 //!
 //! The last and loudest line of a log is seldom the cause: a rank that ran out of memory makes the other one
 //! complain about the network ten minutes later. So the table ranks its patterns by how certain they are, and
-//! the earliest line of the highest rank wins, over all ranks. The patterns are those of spark-domain 7; they are
-//! loose and ignore case, since images word their messages differently.
+//! the earliest line of the highest rank wins, over all ranks. The patterns are those of spark-domain 7, complete; they
+//! are loose and ignore case, since images word their messages differently.
 
 use std::sync::LazyLock;
 
@@ -124,6 +124,46 @@ pub fn first_cause(lines: &[Evidence], endings: &[Ending]) -> Option<Advice> {
         .map(Found::advice)
 }
 
+/// What a container that starts again and again means.
+pub fn crash_loop(container: &str, restarts: usize) -> Advice {
+    told("crash_loop", &[container, &restarts.to_string()])
+}
+
+/// What launches that fail one after the other mean; `why` is the cause of the last one.
+pub fn failing_launches(subject: &str, failures: usize, why: &str) -> Advice {
+    told("failing_launches", &[subject, &failures.to_string(), why])
+}
+
+/// The row `id`, that no line tells, with its figures.
+fn told(id: &str, figures: &[&str]) -> Advice {
+    let row = by_id(id);
+    let text = |part: fn(&Pattern) -> &'static str| {
+        let captures: Vec<String> = figures.iter().map(|f| (*f).to_owned()).collect();
+        row.map_or(String::new(), |row| filled(part(row), &captures))
+    };
+    Advice {
+        id: id.to_owned(),
+        title: text(|row| row.title),
+        cause: text(|row| row.cause),
+        remedy: text(|row| row.remedy),
+        node: None,
+        rank: None,
+        evidence: Vec::new(),
+    }
+}
+
+/// `text` with `{1}`, `{2}`, … replaced by the captures, cleaned; an empty one is `unknown`.
+fn filled(text: &str, captures: &[String]) -> String {
+    let numbered = (1..).zip(captures);
+    numbered.fold(text.to_owned(), |text, (n, capture): (u32, &String)| {
+        let clean = match clean_line(capture.trim(), 120) {
+            clean if clean.is_empty() => "unknown".to_owned(),
+            clean => clean,
+        };
+        text.replace(&format!("{{{n}}}"), &clean)
+    })
+}
+
 fn by_id(id: &str) -> Option<&'static Pattern> {
     table().find(|p| p.id == id)
 }
@@ -143,8 +183,8 @@ impl Found {
         Advice {
             id: self.pattern.id.to_owned(),
             title: self.pattern.title.to_owned(),
-            cause: self.filled(self.pattern.cause),
-            remedy: self.filled(self.pattern.remedy),
+            cause: filled(self.pattern.cause, &self.captures),
+            remedy: filled(self.pattern.remedy, &self.captures),
             evidence: vec![clean_line(&self.evidence, 600)]
                 .into_iter()
                 .filter(|e| !e.is_empty())
@@ -152,14 +192,6 @@ impl Found {
             node: Some(self.node),
             rank: self.rank,
         }
-    }
-
-    /// `text` with `{1}`, `{2}`, … replaced by what the fragment captured.
-    fn filled(&self, text: &str) -> String {
-        let numbered = (1..).zip(&self.captures);
-        numbered.fold(text.to_owned(), |text, (n, capture): (u32, &String)| {
-            text.replace(&format!("{{{n}}}"), &clean_line(capture, 120))
-        })
     }
 }
 

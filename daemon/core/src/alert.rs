@@ -1,12 +1,20 @@
-//! What is wrong with the nodes: raised and cleared by one pure function.
+//! What is wrong with the nodes: raised and cleared by pure functions over readings.
 //!
-//! Limits are those that owners of DGX Sparks have found to matter; each is raised at one value and cleared
-//! at a better one, so that a value on the limit does not flicker.
+//! Limits are those that owners of DGX Sparks have found to matter (spark-domain 3.4). Three things keep an alert
+//! from flickering: it is raised at one value and cleared at a better one ([`Limits`]), it must last before it is
+//! raised, and be gone for a while before it is cleared ([`hold`]).
 
+mod crash;
+mod engine;
+mod fabric;
 mod hardware;
+mod hold;
+mod kernel;
+mod launches;
 mod link;
 mod memory;
 mod power;
+mod reading;
 
 use std::collections::BTreeMap;
 
@@ -15,41 +23,73 @@ use spark_ipc::id::NodeId;
 use spark_ipc::model::alert::{Alert, AlertKind, Severity};
 use spark_ipc::model::node::Node;
 
+pub use engine::{EngineMemory, Vitals, engines};
+use hold::{Found, Holds, Timing};
+pub use launches::launches;
+
 /// What has to be remembered of the nodes between two calls of [`evaluate`].
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Memory(BTreeMap<NodeId, power::Past>);
+pub struct Memory {
+    nodes: BTreeMap<NodeId, Past>,
+    holds: Holds,
+}
+
+/// What is remembered of one node.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Past {
+    reboot: power::Boots,
+    fabric: fabric::Past,
+    kernel: kernel::Seen,
+    crash: crash::Starts,
+}
 
 /// The alerts that stand at `now`, given those that stood before. `since` is kept while an alert stands.
 pub fn evaluate(previous: &[Alert], memory: &mut Memory, nodes: &[Node], now: Time) -> Vec<Alert> {
-    memory
-        .0
-        .retain(|id, _| nodes.iter().any(|node| node.id == *id));
-    let mut alerts = Vec::new();
+    let Memory { nodes: past, holds } = memory;
+    past.retain(|id, _| nodes.iter().any(|node| node.id == *id));
+    let mut found = Vec::new();
     for node in nodes {
-        let past = memory.0.entry(node.id.clone()).or_default();
+        let past = past.entry(node.id.clone()).or_default();
         let case = Case {
             node,
+            nodes,
             previous,
             now,
         };
-        let mut findings = Vec::new();
-        findings.extend(link::unreachable(&case));
-        findings.extend(link::docker(&case));
-        findings.extend(memory::low(&case));
-        findings.extend(hardware::disks(&case));
-        findings.extend(hardware::thermal(&case));
-        findings.extend(hardware::orphans(&case));
-        findings.extend(hardware::fabric(&case));
-        findings.extend(power::low_power(&case, past));
-        findings.extend(power::reboot(&case, past));
-        alerts.extend(findings.into_iter().map(|finding| case.raise(finding)));
+        let findings = findings(&case, past);
+        found.extend(findings.into_iter().map(|finding| case.found(finding)));
     }
-    alerts
+    let known = |alert: &&Alert| nodes.iter().any(|node| node.id == alert.node);
+    let previous: Vec<Alert> = previous.iter().filter(known).cloned().collect();
+    holds.settle(&previous, found, now)
 }
 
-/// One node and what stood before.
+fn findings(case: &Case<'_>, past: &mut Past) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(link::unreachable(case));
+    findings.extend(link::docker(case));
+    findings.extend(reading::silent(case));
+    findings.extend(reading::nonsense(case));
+    findings.extend(memory::low(case));
+    findings.extend(memory::pressure(case));
+    findings.extend(memory::swap(case));
+    findings.extend(hardware::disks(case));
+    findings.extend(hardware::thermal(case));
+    findings.extend(hardware::orphans(case));
+    findings.extend(fabric::cables(case));
+    findings.extend(fabric::unsteady(case, &mut past.fabric));
+    findings.extend(fabric::moved(case, &mut past.fabric));
+    findings.extend(power::low_power(case));
+    findings.extend(power::reboot(case, &mut past.reboot));
+    findings.extend(kernel::lines(case, &mut past.kernel));
+    findings.extend(crash::containers(case, &mut past.crash));
+    findings
+}
+
+/// One node, the others, and what stood before.
 struct Case<'a> {
     node: &'a Node,
+    nodes: &'a [Node],
     previous: &'a [Alert],
     now: Time,
 }
@@ -63,37 +103,47 @@ struct Finding {
     title: String,
     text: String,
     fix: Option<String>,
+    timing: Timing,
 }
 
 impl Case<'_> {
     /// The severity of the alert that stands for this rule.
     fn standing(&self, kind: AlertKind, detail: Option<&str>) -> Option<Severity> {
-        let id = self.id(kind, detail);
+        let id = id(&self.node.id, kind, detail);
         self.previous
             .iter()
             .find(|alert| alert.id == id)
             .map(|alert| alert.severity)
     }
 
-    fn id(&self, kind: AlertKind, detail: Option<&str>) -> String {
-        let start = format!("{}/{}", self.node.id, word(kind));
-        detail.map_or(start.clone(), |detail| format!("{start}/{detail}"))
+    fn found(&self, finding: Finding) -> Found {
+        finding.on(&self.node.id, self.now)
     }
+}
 
-    fn raise(&self, finding: Finding) -> Alert {
-        let id = self.id(finding.kind, finding.detail.as_deref());
-        let before = self.previous.iter().find(|alert| alert.id == id);
-        Alert {
-            since: before.map_or(self.now, |alert| alert.since),
-            id,
-            node: self.node.id.clone(),
-            kind: finding.kind,
-            severity: finding.severity,
-            title: finding.title,
-            text: finding.text,
-            fix: finding.fix,
+impl Finding {
+    /// As an alert of `node`.
+    fn on(self, node: &NodeId, now: Time) -> Found {
+        let alert = Alert {
+            id: id(node, self.kind, self.detail.as_deref()),
+            node: node.clone(),
+            kind: self.kind,
+            severity: self.severity,
+            title: self.title,
+            text: self.text,
+            fix: self.fix,
+            since: now,
+        };
+        Found {
+            alert,
+            timing: self.timing,
         }
     }
+}
+
+fn id(node: &NodeId, kind: AlertKind, detail: Option<&str>) -> String {
+    let start = format!("{node}/{}", word(kind));
+    detail.map_or(start.clone(), |detail| format!("{start}/{detail}"))
 }
 
 fn word(kind: AlertKind) -> &'static str {
@@ -108,6 +158,13 @@ fn word(kind: AlertKind) -> &'static str {
         AlertKind::LowPower => "low_power",
         AlertKind::Reboot => "reboot",
         AlertKind::Link => "link",
+        AlertKind::MemoryPressure => "memory_pressure",
+        AlertKind::Swap => "swap",
+        AlertKind::Kernel => "kernel",
+        AlertKind::Reading => "reading",
+        AlertKind::Queue => "queue",
+        AlertKind::CrashLoop => "crash_loop",
+        AlertKind::DeepHealth => "deep_health",
     }
 }
 

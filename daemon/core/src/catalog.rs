@@ -8,10 +8,10 @@ use spark_ipc::model::inventory::RecipeSource;
 use spark_ipc::model::recipe::Recipe;
 
 pub mod check;
-mod engine;
+pub mod edit;
+pub mod estimate;
+pub mod form;
 mod parse;
-
-pub use engine::{Engine, FlagKind, KnownFlag};
 
 /// The `models.yaml` that this program was built with.
 pub const BUNDLED: &str = include_str!("../../../models.yaml");
@@ -133,7 +133,7 @@ impl Catalog {
                 self.errors.extend(
                     problems
                         .iter()
-                        .map(|p| format!("{place}: recipe {id}: {}: {}", p.path, p.message)),
+                        .map(|p| format!("{place}: recipe {id}: {}", check::in_words(p))),
                 );
             }
         }

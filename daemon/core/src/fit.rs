@@ -8,23 +8,29 @@ use serde_json::Value;
 use spark_ipc::model::inventory::{Fit, FitVerdict};
 use spark_ipc::model::recipe::Recipe;
 
-use crate::catalog::check::flag_value;
-use crate::inventory::DiskModel;
+use crate::flags::{size, value_of};
+use crate::inventory::{DiskModel, traits_field as field};
 
+mod context;
 mod kv;
+mod layers;
 
+pub use context::context_tokens;
 pub use kv::{KvCost, kv_cost};
 
-const GIB: u64 = 1 << 30;
+pub(crate) const GIB: u64 = 1 << 30;
 /// CUDA contexts (3 GiB), activations and graphs (2 GiB) of one rank.
 const CONTEXT_BYTES: u64 = 5 * GIB;
+/// The same with the larger activations of a mixture of experts that has at least `LARGE_WEIGHTS`.
+const EXPERTS_CONTEXT_BYTES: u64 = 7 * GIB;
+const LARGE_WEIGHTS: u64 = 40 * GIB;
 /// Share of `MemTotal` that a model may take at most.
-const USABLE_SHARE: f64 = 0.88;
+pub(crate) const USABLE_SHARE: f64 = 0.88;
 /// vLLM's own default of `--gpu-memory-utilization`.
 const DEFAULT_UTILIZATION: f64 = 0.9;
 /// Context assumed where nothing tells one, and the most that is reckoned with.
-const UNKNOWN_CONTEXT: u64 = 32_768;
-const LARGEST_CONTEXT: u64 = 262_144;
+pub(crate) const UNKNOWN_CONTEXT: u64 = 32_768;
+pub(crate) const LARGEST_CONTEXT: u64 = 262_144;
 
 /// What one rank of a launch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +57,15 @@ impl Need {
 /// Reckons what each node needs for `model` under `recipe` on machines with `total` bytes.
 pub fn need(recipe: &Recipe, model: Option<&DiskModel>, total: Option<u64>) -> Need {
     let ranks = u64::from(recipe.nodes.max(1));
-    let explicit_kv = flag_value(recipe, "--kv-cache-memory-bytes").and_then(bytes_of);
+    let explicit_kv = value_of(&recipe.flags, "--kv-cache-memory-bytes").and_then(size);
     let config = model.and_then(|m| m.config.as_ref());
     let kv_bytes = explicit_kv
         .or_else(|| Some(least_kv(recipe, config?, ranks)))
         .unwrap_or(GIB);
     Need {
-        weights_bytes: model.map_or(0, |m| m.weight_bytes / ranks),
+        weights_bytes: model.map_or(0, |m| m.full_weight_bytes() / ranks),
         kv_bytes,
-        context_bytes: CONTEXT_BYTES,
+        context_bytes: model.map_or(CONTEXT_BYTES, context_bytes),
         reserved_bytes: match explicit_kv {
             Some(_) => 0,
             None => share(total.unwrap_or(0), utilization(recipe)),
@@ -67,9 +73,37 @@ pub fn need(recipe: &Recipe, model: Option<&DiskModel>, total: Option<u64>) -> N
     }
 }
 
+/// CUDA contexts, activations and graphs of one rank of `model`.
+pub(crate) fn context_bytes(model: &DiskModel) -> u64 {
+    let large = model.full_weight_bytes() >= LARGE_WEIGHTS;
+    if large && model.config.as_ref().is_some_and(has_experts) {
+        EXPERTS_CONTEXT_BYTES
+    } else {
+        CONTEXT_BYTES
+    }
+}
+
+/// Whether only some of the weights work on each token.
+pub(crate) fn has_experts(config: &Value) -> bool {
+    const NAMES: [&str; 4] = [
+        "num_experts",
+        "num_local_experts",
+        "n_routed_experts",
+        "moe_num_experts",
+    ];
+    let number = |name: &&str| field(config, name).and_then(Value::as_u64);
+    NAMES.iter().filter_map(number).any(|experts| experts > 1)
+}
+
+/// Whether a recipe keeps its cache in numbers of one byte.
+pub(crate) fn cache_width(flags: &[String]) -> u64 {
+    let fp8 = value_of(flags, "--kv-cache-dtype").is_some_and(|v| v.starts_with("fp8"));
+    if fp8 { 1 } else { 2 }
+}
+
 /// The share of `MemTotal` that the engine is told to use.
 pub fn utilization(recipe: &Recipe) -> f64 {
-    flag_value(recipe, "--gpu-memory-utilization")
+    value_of(&recipe.flags, "--gpu-memory-utilization")
         .and_then(|v| v.parse().ok())
         .unwrap_or(DEFAULT_UTILIZATION)
 }
@@ -86,7 +120,7 @@ pub fn verdict(model: &DiskModel, recipe: Option<&Recipe>, nodes: u32, total: Op
     let Some(total) = total.filter(|t| *t > 0) else {
         return unknown("the memory of the nodes is not known");
     };
-    if model.weight_bytes == 0 {
+    if model.full_weight_bytes() == 0 {
         return unknown("no weights are on disk to reckon with");
     }
     let own = recipe.map_or_else(
@@ -123,47 +157,27 @@ fn need_without_recipe(model: &DiskModel, nodes: u32) -> Need {
     let ranks = u64::from(nodes.max(1));
     let config = model.config.as_ref();
     let context = config
-        .and_then(kv::context_tokens)
+        .and_then(context_tokens)
         .unwrap_or(UNKNOWN_CONTEXT)
         .min(UNKNOWN_CONTEXT);
     let kv_bytes = config
         .and_then(|c| kv_cost(c, 2))
         .map_or(GIB, |cost| cost.bytes(context, ranks));
     Need {
-        weights_bytes: model.weight_bytes / ranks,
+        weights_bytes: model.full_weight_bytes() / ranks,
         kv_bytes,
-        context_bytes: CONTEXT_BYTES,
+        context_bytes: context_bytes(model),
         reserved_bytes: 0,
     }
 }
 
 /// The KV cache of one request of full length on one rank.
 fn least_kv(recipe: &Recipe, config: &Value, ranks: u64) -> u64 {
-    let told = flag_value(recipe, "--max-model-len").and_then(bytes_of);
-    let context = told
-        .or_else(|| kv::context_tokens(config))
-        .unwrap_or(UNKNOWN_CONTEXT);
-    let fp8 = flag_value(recipe, "--kv-cache-dtype").is_some_and(|v| v.starts_with("fp8"));
-    let width = if fp8 { 1 } else { 2 };
-    kv_cost(config, width).map_or(GIB, |cost| cost.bytes(context.min(LARGEST_CONTEXT), ranks))
-}
-
-/// A number as vLLM reads it: `k`, `m`, `g` are thousands, `K`, `M`, `G` are powers of 1024.
-fn bytes_of(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let (digits, factor) = match text.char_indices().last()? {
-        (i, 'k') => (text.get(..i)?, 1_000),
-        (i, 'm') => (text.get(..i)?, 1_000_000),
-        (i, 'g') => (text.get(..i)?, 1_000_000_000),
-        (i, 'K') => (text.get(..i)?, 1 << 10),
-        (i, 'M') => (text.get(..i)?, 1 << 20),
-        (i, 'G') => (text.get(..i)?, 1 << 30),
-        _ => (text, 1),
-    };
-    match digits.parse::<u64>() {
-        Ok(whole) => whole.checked_mul(factor),
-        Err(_) => scaled(digits.parse().ok()?, factor),
-    }
+    let told = value_of(&recipe.flags, "--max-model-len").and_then(size);
+    let promised = || context_tokens(config).map(|tokens| tokens.min(LARGEST_CONTEXT));
+    let context = told.or_else(promised).unwrap_or(UNKNOWN_CONTEXT);
+    let cost = kv_cost(config, cache_width(&recipe.flags));
+    cost.map_or(GIB, |cost| cost.bytes(context, ranks))
 }
 
 #[expect(

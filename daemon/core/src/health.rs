@@ -6,6 +6,7 @@ pub mod link;
 
 mod history;
 mod memory;
+mod stale;
 
 use spark_ipc::Time;
 use spark_ipc::id::NodeId;
@@ -39,6 +40,7 @@ pub struct Moment {
 pub struct Tracked {
     pub node: Node,
     cpu: Option<CpuTimes>,
+    ages: stale::Ages,
 }
 
 impl Tracked {
@@ -73,13 +75,20 @@ impl Tracked {
             disks: Vec::new(),
             interfaces: Vec::new(),
             fabric: Vec::new(),
+            gids: Vec::new(),
+            kernel: Vec::new(),
             docker: None,
             containers: Vec::new(),
             listening_ports: Vec::new(),
             warnings: Vec::new(),
+            stale: Vec::new(),
             history: Vec::new(),
         };
-        Self { node, cpu: None }
+        Self {
+            node,
+            cpu: None,
+            ages: stale::Ages::default(),
+        }
     }
 
     /// Takes in one reading, that took `poll_ms`.
@@ -103,6 +112,7 @@ impl Tracked {
         node.observed_at = Some(moment.now);
         node.poll_ms = Some(poll_ms);
         node.warnings = warnings.iter().map(ToString::to_string).collect();
+        node.stale = self.ages.observe(warnings, moment.now);
         fold_values(node, reading);
         history::add_values(node, moment.now);
         node.freshness = freshness(node, moment);
@@ -172,6 +182,8 @@ fn fold_values(node: &mut Node, reading: Reading) {
     replace(&mut node.disks, reading.disks);
     replace(&mut node.interfaces, reading.interfaces);
     replace(&mut node.fabric, reading.fabric);
+    replace(&mut node.gids, reading.gids);
+    replace(&mut node.kernel, reading.kernel);
     replace(&mut node.listening_ports, reading.ports);
 }
 

@@ -10,5 +10,5 @@ mod traits;
 
 pub use disk::{DiskModel, DiskState, command, is_whole, read};
 pub use merge::{MergeInput, NodeList, merge};
-pub(crate) use traits::field as traits_field;
 pub use traits::{Traits, traits_of};
+pub(crate) use traits::{architecture, field as traits_field};

@@ -12,11 +12,13 @@ use crate::shell::{RawArg, Remote};
 mod argv;
 mod fabric;
 mod facts;
+mod peers;
 
 pub(crate) use argv::served_name;
 pub use argv::{Placed, Placement, container_name, rank_argv, spec_digest};
 pub use fabric::{Fabric, common_fabric};
 pub use facts::{FabricLink, ImageFacts, NodeFacts, facts_command, read_facts};
+pub use peers::{Peer, Ping, Reach, peers, ping_words};
 
 /// The port on which the ranks of a unit meet (the community's scripts use the same one).
 pub const MASTER_PORT: u16 = 29_501;

@@ -12,10 +12,12 @@ use spark_ipc::model::preflight::{Finding, PlannedCommand, Preflight};
 use spark_ipc::model::unit::Unit;
 
 use crate::launch::{Placed, Placement, container_name, rank_argv, served_name, verify_round_trip};
-use crate::units::{OWNER, base_url};
+use crate::units::{base_url, is_ours};
 
+mod checks;
 mod choose;
 mod memory;
+mod placement;
 mod preflight;
 mod stop;
 mod types;
@@ -31,6 +33,8 @@ use choose::Choice;
 
 /// Plans a swap. `now` is when, `launch` the id of the operation that will carry it out: it becomes a label of
 /// every container, by which a later daemon finds them again.
+///
+/// Where the operator left the nodes open and those that come first will not do, others are taken that will.
 pub fn plan(
     intent: &Intent,
     world: &World,
@@ -38,43 +42,87 @@ pub fn plan(
     now: Time,
     launch: OperationId,
 ) -> Planned {
-    let mut planned = Planned::default();
-    let Some(choice) = choose::choose(intent, world, &mut planned) else {
-        return planned;
+    let mut refused = Planned::default();
+    let Some(choice) = choose::choose(intent, world, &mut refused) else {
+        return refused;
     };
-    let stops = stops_for(intent, world, &choice, &mut planned.warnings);
-    let unit = unit_name(intent, world, &choice);
-    preflight::check(world, &choice, unit.as_ref(), &stops, &mut planned);
-    let frees = memory::targets(world, &choice, &stops, settings, &mut planned);
-    let launch_part = match unit_launch(world, &choice, unit, settings, &launch) {
-        Ok(part) => part,
-        Err(blocker) => {
+    let ask = Ask {
+        intent,
+        world,
+        settings,
+        now,
+        launch,
+    };
+    let others = choose::others(world, &choice);
+    let first = ask.attempt(&choice);
+    placement::settle(&ask, first, others)
+}
+
+/// What a plan is asked for, whatever the nodes.
+struct Ask<'a> {
+    intent: &'a Intent,
+    world: &'a World,
+    settings: &'a PlanSettings,
+    now: Time,
+    launch: OperationId,
+}
+
+impl Ask<'_> {
+    /// The plan on these nodes.
+    fn attempt(&self, choice: &Choice<'_>) -> Planned {
+        let mut planned = Planned::default();
+        let stops = stops_for(self.intent, self.world, choice, &mut planned.warnings);
+        let unit = unit_name(self.intent, self.world, choice);
+        let look = preflight::Look {
+            world: self.world,
+            choice,
+            unit: unit.as_ref(),
+            stops: &stops,
+            allow: &self.intent.allow,
+        };
+        preflight::check(&look, &mut planned);
+        let frees = memory::targets(self.world, choice, &stops, self.settings, &mut planned);
+        let part = unit_launch(
+            self.world,
+            choice,
+            unit.clone(),
+            self.settings,
+            &self.launch,
+        );
+        match part {
+            Ok(part) => self.finish(part, stops.clone(), frees, &mut planned),
             // With another blocker this one only repeats it.
-            if planned.blockers.is_empty() {
-                planned.blockers.push(blocker);
-            }
-            return planned;
+            Err(blocker) if planned.blockers.is_empty() => planned.blockers.push(blocker),
+            Err(_) => {}
         }
-    };
-    planned.commands = commands(&launch_part);
-    let steps = swap_steps(&stops, &frees, &launch_part);
-    planned.view = Some(view::view(&launch_part, &stops, &steps));
-    if planned.blockers.is_empty() {
-        planned.plan = Some(Plan {
-            operation: launch,
+        planned.checks = checks::of(&look, &planned);
+        planned
+    }
+
+    fn finish(
+        &self,
+        launch: UnitLaunch,
+        stops: Vec<UnitStop>,
+        frees: Vec<FreeTarget>,
+        planned: &mut Planned,
+    ) {
+        planned.commands = commands(&launch);
+        let steps = swap_steps(&stops, &frees, &launch);
+        planned.view = Some(view::view(&launch, &stops, &steps));
+        planned.plan = planned.blockers.is_empty().then(|| Plan {
+            operation: self.launch.clone(),
             kind: OperationKind::Swap,
-            subject: intent.repo.to_string(),
-            made_at: now,
-            nodes: touched(&stops, &launch_part.nodes),
+            subject: self.intent.repo.to_string(),
+            made_at: self.now,
+            nodes: touched(&stops, &launch.nodes),
             stops,
-            stop_grace_s: settings.stop_grace_s,
+            stop_grace_s: self.settings.stop_grace_s,
             frees,
-            free_wait_s: settings.free_wait_s,
-            launch: Some(launch_part),
+            free_wait_s: self.settings.free_wait_s,
+            launch: Some(launch),
             steps,
         });
     }
-    planned
 }
 
 impl Planned {
@@ -86,6 +134,8 @@ impl Planned {
             blockers: self.blockers,
             warnings: self.warnings,
             memory: self.memory,
+            checks: self.checks,
+            confirm: self.confirm,
         }
     }
 
@@ -111,7 +161,7 @@ impl World {
     fn own_units(&self) -> impl Iterator<Item = &Unit> {
         self.units
             .iter()
-            .filter(|u| u.owner == OWNER && !u.ranks.is_empty())
+            .filter(|u| is_ours(u) && !u.ranks.is_empty())
     }
 }
 

@@ -5,8 +5,10 @@
 //! tools' output: NVIDIA's DGX Spark documentation and samples that owners of Sparks have published.
 
 mod docker;
+mod engine;
 mod fabric;
 mod gpu;
+mod kernel;
 mod machine;
 mod memory;
 mod section;
@@ -14,12 +16,16 @@ mod section;
 use std::fmt;
 
 use spark_ipc::model::node::{
-    Container, Disk, DockerState, FabricPort, Gpu, Identity, Interface, Temperature,
+    Container, Disk, DockerState, FabricPort, Gid, Gpu, Identity, Interface, KernelLine,
+    Temperature,
 };
 
-use crate::shell::Remote;
+use crate::shell::{Arg, Remote};
 use section::Sections;
 
+pub use engine::{EngineMetrics, read_engine};
+pub(crate) use fabric::mapped_address;
+pub use fabric::socket;
 pub use gpu::{Cgroup, GpuApp};
 pub use memory::{Memory, Pressure};
 
@@ -28,9 +34,24 @@ const SCRIPT: &str = include_str!("probe/probe.sh");
 /// Seconds after which the node ends the look by itself.
 const TIMEOUT_S: u32 = 40;
 
+/// How much is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What changes from second to second.
+    Light,
+    /// Also the RDMA addresses and the kernel's log.
+    Full,
+}
+
 /// The command whose output [`read`] understands.
-pub fn command() -> Remote {
-    Remote::script("spark-probe", SCRIPT).timeout(TIMEOUT_S)
+pub fn command(depth: Depth) -> Remote {
+    let depth = match depth {
+        Depth::Light => "light",
+        Depth::Full => "full",
+    };
+    Remote::script("spark-probe", SCRIPT)
+        .arg(Arg::lit(depth))
+        .timeout(TIMEOUT_S)
 }
 
 /// What one look has shown. `None` is *not learned this time*, never zero.
@@ -47,6 +68,8 @@ pub struct Reading {
     pub disks: Option<Vec<Disk>>,
     pub interfaces: Option<Vec<Interface>>,
     pub fabric: Option<Vec<FabricPort>>,
+    pub gids: Option<Vec<Gid>>,
+    pub kernel: Option<Vec<KernelLine>>,
     pub docker: Option<DockerState>,
     pub containers: Option<Vec<Container>>,
     pub ports: Option<Vec<u16>>,
@@ -123,6 +146,8 @@ pub fn read(text: &str) -> (Reading, Vec<Warning>) {
     reading.disks = machine::disks(&sections, &mut warnings);
     reading.interfaces = fabric::interfaces(&sections, &mut warnings);
     reading.fabric = fabric::ports(&sections, &mut warnings);
+    reading.gids = fabric::gids(&sections);
+    reading.kernel = kernel::kernel(&sections);
     docker::containers(&sections, &mut reading, &mut warnings);
     reading.ports = machine::ports(&sections, &mut warnings);
     (reading, warnings)

@@ -9,10 +9,12 @@ use std::fmt;
 
 mod arg;
 mod framing;
+mod payload;
 mod quote;
 
 pub use arg::{Arg, EnvName, EnvValue, Flag, HomePath, InvalidArg, RawArg};
 pub use framing::{Framing, Nonce};
+pub use payload::Payload;
 pub use quote::quote;
 
 /// The only string that is ever given to a login shell of a node.
@@ -27,8 +29,8 @@ const PATH: &str = "PATH=\"$PATH:/usr/sbin:/sbin:/usr/local/bin:$HOME/.local/bin
 #[derive(Clone, PartialEq, Eq)]
 pub struct Remote {
     words: Vec<Word>,
-    /// A constant program for the standard input of the command.
-    stdin: Option<&'static str>,
+    /// What the command reads.
+    stdin: Option<Stdin>,
     environment: Vec<Variable>,
     timeout_s: u32,
 }
@@ -39,6 +41,22 @@ enum Word {
     Arg(Arg),
     /// `--name=value`, one word.
     Opt(&'static str, Arg),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Stdin {
+    /// A constant program.
+    Program(&'static str),
+    Data(Payload),
+}
+
+impl Stdin {
+    fn text(&self) -> &str {
+        match self {
+            Self::Program(text) => text,
+            Self::Data(payload) => payload.as_str(),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -69,10 +87,17 @@ impl Remote {
     pub fn stdin_script(interpreter: &'static [&'static str], text: &'static str) -> Self {
         Self {
             words: interpreter.iter().map(|word| Word::Lit(word)).collect(),
-            stdin: Some(text),
+            stdin: Some(Stdin::Program(text)),
             environment: Vec::new(),
             timeout_s: 0,
         }
+    }
+
+    /// Gives the command `payload` to read.
+    #[must_use]
+    pub fn feed(mut self, payload: Payload) -> Self {
+        self.stdin = Some(Stdin::Data(payload));
+        self
     }
 
     /// Adds a literal word.
@@ -159,7 +184,7 @@ impl Remote {
     pub fn render(&self, nonce: &Nonce) -> String {
         let exports: String = self.environment.iter().map(Variable::export).collect();
         let words: Vec<String> = self.words.iter().map(Word::quoted).collect();
-        let (feed, document) = match self.stdin {
+        let (feed, document) = match self.stdin.as_ref().map(Stdin::text) {
             None => (String::new(), String::new()),
             Some(text) => (
                 format!(" <<'SPARK_{nonce}'"),

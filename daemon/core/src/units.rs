@@ -14,6 +14,7 @@ mod foreign;
 
 pub use crate::owner::OWNER;
 pub use docker::{ContainerFacts, command, read};
+pub use foreign::{Adoptions, Heard, take_over};
 
 /// What is known of one node.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,11 @@ pub fn from_containers(nodes: &[NodeContainers<'_>], previous: &[Unit]) -> Vec<U
     keep_unreachable(&mut units, previous, &missing);
     units.append(&mut foreign);
     units
+}
+
+/// Whether a unit may be stopped and served from: we started it, or the operator has adopted it.
+pub fn is_ours(unit: &Unit) -> bool {
+    unit.owner == OWNER || unit.adopted
 }
 
 /// One container on its node.
@@ -128,6 +134,7 @@ fn own_unit(group: &[Member<'_>], nodes: &[NodeContainers<'_>], previous: &[Unit
     Some(Unit {
         endpoint: endpoint(first, &ranks, nodes),
         owner: OWNER.to_owned(),
+        adopted: false,
         repo: first.label("repo").and_then(|r| RepoId::new(r).ok()),
         recipe: first.label("recipe").and_then(|r| RecipeId::new(r).ok()),
         served_name: first
@@ -146,6 +153,7 @@ fn own_unit(group: &[Member<'_>], nodes: &[NodeContainers<'_>], previous: &[Unit
         state,
         ranks,
         message,
+        deep: None,
     })
 }
 

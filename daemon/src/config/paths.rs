@@ -10,13 +10,23 @@ use super::{Vars, fault};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     pub data_dir: PathBuf,
+    /// The settings that were changed at run time.
+    pub settings: PathBuf,
     pub ssh_dir: PathBuf,
     pub ssh_key: PathBuf,
     pub known_hosts: PathBuf,
     /// A `models.yaml` to use instead of the bundled one.
     pub models_yaml: Option<PathBuf>,
     pub models_overrides: PathBuf,
+    /// What this house changes of the bundled services.
+    pub services_overrides: PathBuf,
+    /// For which boot each service was dealt with.
+    pub service_boots: PathBuf,
+    /// Containers of others that the operator has taken over.
+    pub adoptions: PathBuf,
     pub journal: PathBuf,
+    /// Who was up when.
+    pub connectivity_log: PathBuf,
 }
 
 /// `DATA_DIR`, else systemd's `STATE_DIRECTORY`, else the XDG state directory.
@@ -47,7 +57,14 @@ pub(super) fn read(vars: &Vars, faults: &mut Vec<FieldError>) -> Option<Paths> {
         models_yaml: dir("MODELS_YAML"),
         models_overrides: dir("MODELS_OVERRIDES")
             .unwrap_or_else(|| data_dir.join("models_overrides.yaml")),
+        services_overrides: dir("SERVICES_OVERRIDES")
+            .unwrap_or_else(|| data_dir.join("services_overrides.yaml")),
+        service_boots: data_dir.join("service_boots.json"),
+        adoptions: data_dir.join("adoptions.json"),
+        settings: data_dir.join("app_settings.json"),
         journal: data_dir.join("journal.db"),
+        connectivity_log: dir("CONNECTIVITY_LOG")
+            .unwrap_or_else(|| data_dir.join("connectivity.json")),
         ssh_dir,
         data_dir,
     };

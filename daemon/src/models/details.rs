@@ -17,7 +17,7 @@ use crate::journal::Launch;
 #[derive(Debug, Clone)]
 pub struct Details {
     pub models: Models,
-    pub catalog: Arc<Catalog>,
+    pub catalog: watch::Receiver<Arc<Catalog>>,
     pub launches: watch::Receiver<Arc<Vec<Launch>>>,
     pub nodes: watch::Receiver<Arc<Vec<Node>>>,
 }
@@ -45,7 +45,7 @@ impl Details {
         Ok(ModelDetail {
             model,
             config: config.and_then(|m| m.config.clone()),
-            recipe: self.in_force(repo).map(|e| e.recipe.clone()),
+            recipe: self.in_force(repo).map(|e| e.recipe),
             launches: of_it.map(last_loaded).collect(),
         })
     }
@@ -54,16 +54,17 @@ impl Details {
     pub fn recipe(&self, repo: &RepoId) -> Result<RecipeInForce, ApiError> {
         let entry = self.in_force(repo).ok_or_else(|| {
             ApiError::new(ErrorCode::NotFound, format!("no recipe launches {repo}"))
-                .with_hint("write one into MODELS_OVERRIDES; docs/models.md has the fields")
+                .with_hint("?suggest=true gives one inferred from its files; PUT confirms it")
         })?;
         Ok(RecipeInForce {
-            recipe: entry.recipe.clone(),
+            recipe: entry.recipe,
             source: entry.source,
         })
     }
 
-    fn in_force(&self, repo: &RepoId) -> Option<&Entry> {
-        self.catalog.in_force(repo, self.nodes.borrow().len())
+    fn in_force(&self, repo: &RepoId) -> Option<Entry> {
+        let nodes = self.nodes.borrow().len();
+        self.catalog.borrow().in_force(repo, nodes).cloned()
     }
 }
 

@@ -41,10 +41,11 @@ pub(super) fn make(
         .collect();
     let units = Arc::clone(&around.units.borrow());
     let measured = measured(&around.launches.borrow());
+    let catalog = Arc::clone(&around.catalog.borrow());
     merge(&MergeInput {
         nodes: &node_lists,
         nodes_available: nodes.len(),
-        catalog: &around.catalog,
+        catalog: &catalog,
         units: &units,
         starting: &starting,
         measured: &measured,

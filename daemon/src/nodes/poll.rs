@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spark_core::health::Tracked;
-use spark_core::probe::{self, Problem, Warning};
+use spark_core::probe::{self, Depth, Problem, Warning};
 use spark_core::shell::Remote;
 use spark_ipc::model::node;
 use spark_ipc::model::node::{LinkCause, LinkState};
@@ -22,6 +22,9 @@ const DEADLINE: Duration = Duration::from_secs(35);
 /// What a look prints: a few KiB, and some for each container.
 const MAX_OUTPUT: usize = 1 << 20;
 
+/// Every so many looks one is a full one; so is the first after a connection was made.
+const FULL_EVERY: u32 = 6;
+
 /// Polls one node for as long as it runs.
 pub(super) struct Poll {
     /// Which node of the store it is.
@@ -35,14 +38,19 @@ pub(super) struct Poll {
 impl Poll {
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut status = self.link.status();
-        let command = probe::command();
+        let (light, full) = (probe::command(Depth::Light), probe::command(Depth::Full));
         let mut next = Instant::now();
+        let mut looks = 0u32;
         while !stop.is_cancelled() {
             let link = status.borrow_and_update().clone();
             let connected = link.state == LinkState::Connected;
             self.publish(link);
-            if connected && Instant::now() >= next {
-                self.look(&command).await;
+            if !connected {
+                looks = 0;
+            } else if Instant::now() >= next {
+                let is_full = looks.is_multiple_of(FULL_EVERY);
+                self.look(if is_full { &full } else { &light }).await;
+                looks = looks.wrapping_add(1);
                 next = Instant::now() + Duration::from_secs(self.interval_s.get().max(1));
             }
             next = self.wait(&mut status, next, connected).await;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use spark_core::launch::{NodeFacts, facts_command, read_facts};
+use spark_core::lane::Lanes;
+use spark_core::launch::{NodeFacts, facts_command, peers, ping_words, read_facts};
 use spark_core::plan::{
     Busy, Intent, NodeWorld, PlanSettings, Planned, StopTarget, World, plan as decide,
     plan_stop as decide_stop,
@@ -51,7 +52,8 @@ fn settings(ctx: &Context) -> PlanSettings {
 
 /// The images that the recipes of the wanted repository name.
 fn images_of(ctx: &Context, intent: &Intent) -> Vec<ImageRef> {
-    let recipes = ctx.catalog.for_repo(&intent.repo);
+    let catalog = Arc::clone(&ctx.catalog.borrow());
+    let recipes = catalog.for_repo(&intent.repo);
     let images: BTreeSet<_> = recipes.iter().map(|e| e.recipe.image.clone()).collect();
     images.into_iter().collect()
 }
@@ -77,7 +79,7 @@ async fn world(ctx: &Context, images: &[ImageRef], id: &OperationId) -> World {
     World {
         nodes: nodes.collect(),
         units: Vec::clone(&known.units),
-        catalog: Arc::clone(&ctx.catalog),
+        catalog: Arc::clone(&ctx.catalog.borrow()),
         busy: busy(ctx, id),
         measured: crate::models::measured(&ctx.launches.borrow()),
     }
@@ -120,11 +122,15 @@ async fn facts(ctx: &Context, id: &NodeId, images: &[ImageRef], tried: bool) -> 
         return None;
     }
     let link = ctx.nodes.link(id)?;
-    match link.run(&facts_command(images), Limits::within(LOOK)).await {
+    let peers = peers(&ctx.view.nodes.borrow(), id);
+    let command = facts_command(images).args(ping_words(&peers));
+    match link.run(&command, Limits::within(LOOK)).await {
         Outcome::Exited {
             status: 0, stdout, ..
         } => {
-            let (facts, warnings) = read_facts(&stdout);
+            let (mut facts, warnings) = read_facts(&stdout);
+            let ours = clock::now().0.as_second();
+            facts.clock_ahead_s = facts.clock_s.map(|theirs| theirs - ours);
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a fact of the node cannot be read");
             }
@@ -144,6 +150,7 @@ fn busy(ctx: &Context, id: &OperationId) -> Vec<Busy> {
         .iter()
         .filter(|o| o.state == OperationState::Running && o.id != *id);
     running
+        .filter(|o| Lanes::of(o.kind).engine)
         .map(|o| Busy {
             operation: o.id.clone(),
             nodes: o.nodes.clone(),

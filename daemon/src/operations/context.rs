@@ -16,7 +16,8 @@ use crate::gate::Gate;
 use crate::journal::{Journal, Launch};
 use crate::models::Models;
 use crate::nodes::Nodes;
-use crate::settings::Live;
+use crate::services::Services;
+use crate::settings::{Live, Secret};
 use crate::tasks::Tasks;
 use crate::units::Units;
 use crate::view::View;
@@ -30,18 +31,41 @@ pub struct Context {
     pub journal: Journal,
     pub nodes: Nodes,
     pub units: Units,
+    pub services: Services,
     pub models: Models,
     pub engine: Engines,
-    pub catalog: Arc<Catalog>,
+    pub catalog: watch::Receiver<Arc<Catalog>>,
     /// Launches that ended in a real answer, newest first.
     pub launches: watch::Sender<Arc<Vec<Launch>>>,
     pub drain_timeout_s: Live<u64>,
     pub free_timeout_s: Live<u64>,
     pub load_timeout_s: Live<u64>,
     pub restore_last_good: Live<bool>,
+    pub hf_token: Live<Option<Secret>>,
+    pub ngc_api_key: Live<Option<Secret>>,
+    /// Bytes that stay free on a disk that something is brought to.
+    pub disk_reserve_bytes: Live<u64>,
 }
 
 impl Context {
+    /// The secret setting of this name, where one is set.
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        match name {
+            "HF_TOKEN" => self.hf_token.get(),
+            "NGC_API_KEY" => self.ngc_api_key.get(),
+            _ => None,
+        }
+    }
+
+    /// Which secrets are set.
+    pub(super) fn secrets(&self) -> Vec<&'static str> {
+        let set = |name: &&str| self.secret(name).is_some();
+        spark_core::services::SECRETS
+            .into_iter()
+            .filter(set)
+            .collect()
+    }
+
     /// Reads the launches again after one was remembered.
     pub(super) async fn launches_changed(&self) {
         match self.journal.launches().await {

@@ -137,7 +137,7 @@ fn container(id: &str) -> Result<Arg, InvalidArg> {
     RawArg::checked(id).map(Arg::from)
 }
 
-async fn exec(
+pub(super) async fn exec(
     ctx: &Context,
     node: &NodeId,
     command: Result<Remote, InvalidArg>,

@@ -7,9 +7,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use spark_core::lane::{self, Lanes};
 use spark_core::plan::{Intent, Plan, StopTarget};
 use spark_ipc::id::{NodeId, OperationId};
-use spark_ipc::model::operation::{Operation, OperationState, Progress, StopRequest, SwapRequest};
+use spark_ipc::model::operation::{
+    Operation, OperationKind, OperationState, Progress, StopRequest, SwapRequest,
+};
 use spark_ipc::model::preflight::{Finding, Preflight, PreflightRequest};
 use spark_ipc::{ApiError, ErrorCode, FieldError};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +28,8 @@ use crate::clock;
 const SHOWN: usize = 100;
 /// Ended operations whose log is still there.
 const FEEDS: usize = 8;
+
+mod jobs;
 
 struct Manager {
     ctx: Context,
@@ -72,6 +77,11 @@ impl Manager {
             Request::Cancel(id, reply) => answer(reply, self.cancel(&id).await),
             Request::Feed(id, reply) => answer(reply, self.feed(&id)),
             Request::Admit(admission) => self.admit(*admission).await,
+            Request::Job(planner, actor, reply) => self.plan_job(planner, actor, reply),
+            Request::AdmitJob(admission) => self.admit_job(*admission).await,
+            Request::Look(look) => {
+                self.ctx.tasks.spawn("look", look.0(self.ctx.clone()));
+            }
             Request::Updated(operation) => self.updated(*operation),
         }
     }
@@ -83,6 +93,7 @@ impl Manager {
             recipe: request.recipe,
             nodes: request.nodes,
             keep: request.keep,
+            allow: request.allow,
         };
         self.ctx.tasks.spawn("preflight", async move {
             let planned = capture::plan(&ctx, &intent, &new_id()).await;
@@ -97,12 +108,13 @@ impl Manager {
             recipe: request.recipe,
             nodes: request.nodes,
             keep: request.keep,
+            allow: request.allow,
         };
         // Without nodes the planner would choose; while something runs that choice cannot be made.
         let holder = match (&intent.nodes, dry_run) {
             (_, true) => None,
-            (Some(nodes), false) => self.holder(nodes),
-            (None, false) => self.running.values().next(),
+            (Some(nodes), false) => self.holder(OperationKind::Swap, nodes),
+            (None, false) => self.engine_holder(),
         };
         if let Some(holder) = holder {
             return answer(reply, Err(busy(&holder.operation)));
@@ -178,8 +190,8 @@ impl Manager {
         };
         // Whatever else stands in the way while another operation is at work there, that comes first.
         let held = planned.blockers.iter().any(|b| b.code == "busy");
-        let any = || self.running.values().next().filter(|_| held);
-        if let Some(holder) = self.holder(&nodes).or_else(any) {
+        let any = || self.engine_holder().filter(|_| held);
+        if let Some(holder) = self.holder(OperationKind::Swap, &nodes).or_else(any) {
             return answer(reply, Err(busy(&holder.operation)));
         }
         let Some(plan) = planned.plan else {
@@ -196,37 +208,30 @@ impl Manager {
         actor: String,
     ) -> Result<Operation, ApiError> {
         let operation = Operation {
-            id: id.clone(),
-            kind: plan.kind,
-            subject: plan.subject.clone(),
-            state: OperationState::Running,
             nodes: plan.nodes.clone(),
             steps: view_steps(&plan),
-            progress: Progress::default(),
-            error: None,
-            advice: None,
-            actor,
-            started_at: clock::now(),
-            ended_at: None,
-            cancelling: false,
-            seq: 0,
-            last_good: None,
-            own_ms: None,
+            ..new_operation(id, plan.kind, plan.subject.clone(), actor)
         };
         let text = serde_json::to_string(&plan).map_err(|e| internal(&e))?;
-        self.ctx
-            .journal
-            .begin(&operation, text)
-            .await
-            .map_err(|e| internal(&e))?;
-        tracing::info!(operation = %id, kind = ?plan.kind, subject = ?plan.subject, actor = ?operation.actor, "an operation begins");
+        self.write_begin(&operation, text).await?;
         self.start(operation.clone(), plan, 0);
         Ok(operation)
     }
 
-    /// Starts the executor of an operation at step `from`.
-    fn start(&mut self, operation: Operation, plan: Plan, from: usize) {
+    /// An operation is in the journal, with its plan, before anything of it is done.
+    async fn write_begin(&self, operation: &Operation, plan: String) -> Result<(), ApiError> {
+        let written = self.ctx.journal.begin(operation, plan).await;
+        written.map_err(|e| internal(&e))?;
+        tracing::info!(operation = %operation.id, kind = ?operation.kind, subject = ?operation.subject, actor = ?operation.actor, "an operation begins");
+        Ok(())
+    }
+
+    /// The operation is among the running ones; its executor gets the record and the wish to cancel.
+    fn enlist(&mut self, operation: Operation) -> (Record, CancellationToken) {
         let (feed, cancel) = (Feed::default(), CancellationToken::new());
+        if operation.cancelling {
+            cancel.cancel();
+        }
         feed.operation(operation.clone());
         let record = Record::new(
             operation.clone(),
@@ -234,26 +239,30 @@ impl Manager {
             cancel.clone(),
             self.seat.sender.clone(),
         );
+        let running = Running {
+            operation: operation.clone(),
+            feed,
+            cancel: cancel.clone(),
+        };
+        self.running.insert(operation.id, running);
+        self.publish();
+        (record, cancel)
+    }
+
+    /// Starts the executor of an operation at step `from`.
+    fn start(&mut self, operation: Operation, plan: Plan, from: usize) {
         let offset = operation.steps.len().saturating_sub(plan.steps.len());
+        let (record, cancel) = self.enlist(operation);
         let run = Run {
             ctx: self.ctx.clone(),
             record,
             plan,
             offset,
-            cancel: cancel.clone(),
+            cancel,
             restoring: false,
             launched: None,
             memory_before: Vec::new(),
         };
-        self.running.insert(
-            operation.id.clone(),
-            Running {
-                operation,
-                feed,
-                cancel,
-            },
-        );
-        self.publish();
         self.ctx.tasks.spawn("operation", run.execute(from));
     }
 
@@ -285,29 +294,10 @@ impl Manager {
     }
 
     fn take_up_one(&mut self, open: crate::journal::OpenOperation) {
-        let (feed, cancel) = (Feed::default(), CancellationToken::new());
-        let operation = open.operation.clone();
-        if operation.cancelling {
-            cancel.cancel();
-        }
-        feed.operation(operation.clone());
-        let record = Record::new(
-            operation.clone(),
-            feed.clone(),
-            cancel.clone(),
-            self.seat.sender.clone(),
-        );
-        let running = Running {
-            operation: operation.clone(),
-            feed,
-            cancel: cancel.clone(),
-        };
-        self.running.insert(operation.id.clone(), running);
-        tracing::info!(operation = %operation.id, subject = ?operation.subject, "an operation was left open and is taken up");
-        self.ctx.tasks.spawn(
-            "operation",
-            recovery::take_up(self.ctx.clone(), record, open, cancel),
-        );
+        let (record, cancel) = self.enlist(open.operation.clone());
+        tracing::info!(operation = %open.operation.id, subject = ?open.operation.subject, "an operation was left open and is taken up");
+        let taken_up = recovery::take_up(self.ctx.clone(), record, open, cancel);
+        self.ctx.tasks.spawn("operation", taken_up);
     }
 
     /// The wish to cancel is in the journal before it is answered, so that a restart does not forget it.
@@ -381,11 +371,43 @@ impl Manager {
         self.seat.list.send_replace(Arc::new(list));
     }
 
-    /// The running operation that holds one of `nodes`.
-    fn holder(&self, nodes: &[NodeId]) -> Option<&Running> {
-        self.running
-            .values()
-            .find(|r| r.operation.nodes.iter().any(|n| nodes.contains(n)))
+    /// The running operation that keeps one of `kind` off one of `nodes`.
+    fn holder(&self, kind: OperationKind, nodes: &[NodeId]) -> Option<&Running> {
+        let mut running = self.running.values();
+        running.find(|r| lane::holds(&r.operation, kind, nodes))
+    }
+
+    /// A running operation that changes what runs, on whichever node.
+    fn engine_holder(&self) -> Option<&Running> {
+        let mut running = self.running.values();
+        running.find(|r| Lanes::of(r.operation.kind).engine)
+    }
+}
+
+/// An operation that begins now, without nodes and steps yet.
+fn new_operation(
+    id: OperationId,
+    kind: OperationKind,
+    subject: String,
+    actor: String,
+) -> Operation {
+    Operation {
+        id,
+        kind,
+        subject,
+        state: OperationState::Running,
+        nodes: Vec::new(),
+        steps: Vec::new(),
+        progress: Progress::default(),
+        error: None,
+        advice: None,
+        actor,
+        started_at: clock::now(),
+        ended_at: None,
+        cancelling: false,
+        seq: 0,
+        last_good: None,
+        own_ms: None,
     }
 }
 
@@ -415,8 +437,17 @@ fn busy(holder: &Operation) -> ApiError {
 
 fn kind(operation: &Operation) -> &'static str {
     match operation.kind {
-        spark_ipc::model::operation::OperationKind::Swap => "a swap",
-        spark_ipc::model::operation::OperationKind::Stop => "a stop",
+        OperationKind::Swap => "a swap",
+        OperationKind::Stop => "a stop",
+        OperationKind::Download => "a download",
+        OperationKind::Copy => "a copy",
+        OperationKind::Delete => "a deletion",
+        OperationKind::ImagePull => "the pull of an image",
+        OperationKind::ImageCopy => "the copy of an image",
+        OperationKind::ImageRemove => "the removal of an image",
+        OperationKind::ServiceStart => "the start of a service",
+        OperationKind::ServiceStop => "the stop of a service",
+        OperationKind::ServiceRestart => "the restart of a service",
     }
 }
 
@@ -450,8 +481,11 @@ fn refusal(blockers: &[Finding]) -> ApiError {
             None => b.message.clone(),
         },
     });
+    let foreign = first.is_some() && blockers.iter().all(|b| b.code == "foreign_unit");
     let code = if missing {
         ErrorCode::NotFound
+    } else if foreign {
+        ErrorCode::Conflict
     } else {
         ErrorCode::Blocked
     };

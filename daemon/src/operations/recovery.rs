@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{self, Context};
 use super::hands;
+use super::job::{Job, JobRun};
 use super::record::Record;
 use super::run::{Halt, Run};
 use crate::gate::Route;
@@ -28,6 +29,15 @@ pub(super) async fn take_up(
     open: OpenOperation,
     cancel: CancellationToken,
 ) {
+    // A job says what it is; the plan of a swap or a stop does not.
+    if let Ok(job) = serde_json::from_str::<Job>(&open.plan) {
+        let run = JobRun {
+            ctx,
+            record,
+            cancel,
+        };
+        return run.execute(job).await;
+    }
     let plan: Plan = match serde_json::from_str(&open.plan) {
         Ok(plan) => plan,
         Err(error) => return unreadable(&ctx, record, &error).await,

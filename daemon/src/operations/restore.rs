@@ -1,5 +1,6 @@
 //! The way back after a failed swap: the last good model, by setting and once, or as an offer.
 
+use spark_core::flags::dangers;
 use spark_core::plan::{Intent, Plan};
 
 use super::capture;
@@ -21,6 +22,7 @@ pub(super) async fn plan(run: &Run) -> Option<Plan> {
         recipe: Some(last.recipe.clone()),
         nodes: Some(last.nodes.clone()),
         keep: true,
+        allow: said_yes_to(&run.ctx, &last),
     };
     let planned = capture::plan(&run.ctx, &intent, &run.plan.operation).await;
     if planned.plan.is_none() {
@@ -32,6 +34,14 @@ pub(super) async fn plan(run: &Run) -> Option<Plan> {
         tracing::warn!(repo = %last.repo, ?blockers, "the last good model cannot be restored");
     }
     planned.plan
+}
+
+/// What was said yes to when that model was started: everything that its recipe needs a yes for.
+fn said_yes_to(ctx: &Context, last: &Launch) -> Vec<String> {
+    let catalog = std::sync::Arc::clone(&ctx.catalog.borrow());
+    let entry = catalog.get(&last.recipe);
+    let dangers = entry.map(|e| dangers(&e.recipe)).unwrap_or_default();
+    dangers.into_iter().map(|danger| danger.name).collect()
 }
 
 /// The newest launch that ended well of a model that this plan stopped.

@@ -1,6 +1,9 @@
 //! The table of settings: one entry says everything about one of them.
 
-use super::Values;
+use spark_core::webhook::Receiver;
+use spark_ipc::model::webhook::WebhookEventName;
+
+use super::{Secret, Values};
 
 /// What is done with the key of a host that is seen for the first time. A changed key always waits for
 /// the operator.
@@ -18,6 +21,7 @@ pub(super) enum Parsed {
     Flag(bool),
     Choice(&'static str),
     List(Vec<String>),
+    Secret(Option<Secret>),
 }
 
 /// One setting.
@@ -32,6 +36,13 @@ pub(super) struct Field {
     pub(super) parse: fn(&str) -> Result<Parsed, &'static str>,
     pub(super) get: fn(&Values) -> Parsed,
     pub(super) put: fn(&mut Values, Parsed),
+}
+
+impl Field {
+    /// Whether its value is never shown.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!((self.get)(&Values::default()), Parsed::Secret(_))
+    }
 }
 
 macro_rules! number {
@@ -56,6 +67,29 @@ macro_rules! number {
     };
 }
 
+/// A value that is never shown.
+macro_rules! secret {
+    ($key:literal, $field:ident, $group:literal, $good:expr, $rule:literal, $label:literal, $help:literal) => {
+        Field {
+            key: $key,
+            kind: "text",
+            label: $label,
+            help: $help,
+            group: $group,
+            parse: |text| {
+                let secret = || Parsed::Secret(Some(Secret::new(text)));
+                $good(text).then(secret).ok_or($rule)
+            },
+            get: |values| Parsed::Secret(values.$field.clone()),
+            put: |values, parsed| {
+                if let Parsed::Secret(secret) = parsed {
+                    values.$field = secret;
+                }
+            },
+        }
+    };
+}
+
 pub(super) const FIELDS: &[Field] = &[
     number!(
         "POLL_INTERVAL_S",
@@ -65,6 +99,15 @@ pub(super) const FIELDS: &[Field] = &[
         "a number of seconds from 1 to 300",
         "Poll interval",
         "Seconds between two looks at a node's health."
+    ),
+    number!(
+        "DEEP_HEALTH_INTERVAL_S",
+        deep_health_interval_s,
+        "nodes",
+        0..=86400,
+        "a number of seconds from 0 to 86400",
+        "Deep health interval",
+        "Seconds between two deep health checks: a real question to each unit and service. 0 turns them off."
     ),
     number!(
         "INVENTORY_INTERVAL_S",
@@ -173,6 +216,129 @@ pub(super) const FIELDS: &[Field] = &[
         put: |values, parsed| {
             if let Parsed::List(list) = parsed {
                 values.allowed_hosts = list;
+            }
+        },
+    },
+    Field {
+        key: "HF_TOKEN",
+        kind: "text",
+        label: "Hugging Face token",
+        help: "Opens gated and private models, and raises the limits of downloads. It is given to the node in the \
+               environment of the download alone. Without it the node's own token is used.",
+        group: "transfers",
+        parse: |text| {
+            let good =
+                (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+            let secret = || Parsed::Secret(Some(Secret::new(text)));
+            good.then(secret).ok_or("1-512 visible ASCII characters")
+        },
+        get: |values| Parsed::Secret(values.hf_token.clone()),
+        put: |values, parsed| {
+            if let Parsed::Secret(secret) = parsed {
+                values.hf_token = secret;
+            }
+        },
+    },
+    secret!(
+        "NGC_API_KEY",
+        ngc_api_key,
+        "services",
+        |text: &str| (16..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+        "16-256 visible ASCII characters",
+        "NGC API key",
+        "Opens nvcr.io and is given to NIM containers. Docker keeps the login in ~/.docker/config.json of the node, base64 \
+         and not encrypted."
+    ),
+    Field {
+        key: "SERVICES_AUTOSTART",
+        kind: "boolean",
+        label: "Start services",
+        help: "After a node or the daemon came up, start the services that are set to start by themselves, in order, and \
+               start one again that died.",
+        group: "services",
+        parse: |text| match text {
+            "true" | "1" | "yes" | "on" => Ok(Parsed::Flag(true)),
+            "false" | "0" | "no" | "off" => Ok(Parsed::Flag(false)),
+            _ => Err("true or false"),
+        },
+        get: |values| Parsed::Flag(values.services_autostart),
+        put: |values, parsed| {
+            if let Parsed::Flag(flag) = parsed {
+                values.services_autostart = flag;
+            }
+        },
+    },
+    number!(
+        "DISK_RESERVE_GB",
+        disk_reserve_gb,
+        "transfers",
+        0..=100_000,
+        "a number of gigabytes from 0 to 100000",
+        "Disk reserve",
+        "Gigabytes that stay free on a node's disk after a download or a copy; one that would use them is refused."
+    ),
+    secret!(
+        "WEBHOOK_URL",
+        webhook_url,
+        "webhook",
+        |text| Receiver::parse(text, true).is_ok(),
+        "an http or https URL without user name",
+        "Webhook address",
+        "Where events are sent: swaps, nodes and services that go down or come back, alerts. It may hold a token and is not shown again."
+    ),
+    secret!(
+        "WEBHOOK_SECRET",
+        webhook_secret,
+        "webhook",
+        |text: &str| (8..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+        "8-512 visible ASCII characters",
+        "Webhook secret",
+        "Each request is signed with it (HMAC-SHA256), so that the receiver knows who sends."
+    ),
+    Field {
+        key: "WEBHOOK_EVENTS",
+        kind: "text",
+        label: "Webhook events",
+        help: "Names of the events that are sent, separated by commas; empty for all: swap.started, swap.done, \
+               swap.failed, node.down, node.up, service.down, service.up, alert.",
+        group: "webhook",
+        parse: |text| {
+            let names: Vec<String> = text
+                .split(',')
+                .map(|n| n.trim().to_owned())
+                .filter(|n| !n.is_empty())
+                .collect();
+            let known = |n: &String| WebhookEventName::ALL.iter().any(|e| e.as_str() == n);
+            if names.iter().all(known) {
+                Ok(Parsed::List(names))
+            } else {
+                Err(
+                    "a list of events: swap.started, swap.done, swap.failed, node.down, node.up, service.down, service.up, alert",
+                )
+            }
+        },
+        get: |values| Parsed::List(values.webhook_events.clone()),
+        put: |values, parsed| {
+            if let Parsed::List(list) = parsed {
+                values.webhook_events = list;
+            }
+        },
+    },
+    Field {
+        key: "WEBHOOK_ALLOW_LOOPBACK",
+        kind: "boolean",
+        label: "Webhook to this machine",
+        help: "Whether the receiver may be on the machine of the daemon.",
+        group: "webhook",
+        parse: |text| match text {
+            "true" | "1" | "yes" | "on" => Ok(Parsed::Flag(true)),
+            "false" | "0" | "no" | "off" => Ok(Parsed::Flag(false)),
+            _ => Err("true or false"),
+        },
+        get: |values| Parsed::Flag(values.webhook_allow_loopback),
+        put: |values, parsed| {
+            if let Parsed::Flag(flag) = parsed {
+                values.webhook_allow_loopback = flag;
             }
         },
     },

@@ -48,8 +48,49 @@ impl Logs {
     }
 
     async fn tail_rank(&self, rank: &Rank, lines: usize) -> Result<String, ApiError> {
+        RankLogs(&self.nodes).tail(rank, lines).await
+    }
+
+    /// The last `lines` lines of every rank, and the new ones as they come.
+    pub async fn follow(
+        &self,
+        unit: &UnitId,
+        lines: usize,
+    ) -> Result<BoxStream<'static, LogLine>, ApiError> {
+        let unit = self.find(unit)?;
+        let mut all = SelectAll::new();
+        for rank in &unit.ranks {
+            all.push(RankLogs(&self.nodes).follow(rank, lines).await?);
+        }
+        let numbered = all
+            .zip(stream::iter(1u64..))
+            .map(|(line, seq)| LogLine { seq, ..line });
+        Ok(numbered.boxed())
+    }
+
+    fn find(&self, id: &UnitId) -> Result<Unit, ApiError> {
+        let units = self.units.list.borrow();
+        units.iter().find(|u| u.id == *id).cloned().ok_or_else(|| {
+            let known: BTreeSet<&str> = units.iter().map(|u| u.id.as_str()).collect();
+            let known: Vec<&str> = known.into_iter().collect();
+            let hint = if known.is_empty() {
+                "nothing runs".to_owned()
+            } else {
+                format!("there are: {}", known.join(", "))
+            };
+            ApiError::new(ErrorCode::NotFound, format!("there is no unit {id}")).with_hint(hint)
+        })
+    }
+}
+
+/// The log of one container.
+pub(crate) struct RankLogs<'a>(pub(crate) &'a Nodes);
+
+impl RankLogs<'_> {
+    /// The last `lines` lines, cleaned.
+    pub(crate) async fn tail(&self, rank: &Rank, lines: usize) -> Result<String, ApiError> {
         let link = self
-            .nodes
+            .0
             .link(&rank.node)
             .ok_or_else(|| unreachable(rank, "it is not set up"))?;
         let limits = Limits::within(std::time::Duration::from_secs(30));
@@ -71,57 +112,32 @@ impl Logs {
         }
     }
 
-    /// The last `lines` lines of every rank, and the new ones as they come.
-    pub async fn follow(
+    /// The last `lines` lines, and the new ones as they come, without numbers.
+    pub(crate) async fn follow(
         &self,
-        unit: &UnitId,
+        rank: &Rank,
         lines: usize,
     ) -> Result<BoxStream<'static, LogLine>, ApiError> {
-        let unit = self.find(unit)?;
-        let mut all = SelectAll::new();
-        for rank in &unit.ranks {
-            let link = self
-                .nodes
-                .link(&rank.node)
-                .ok_or_else(|| unreachable(rank, "it is not set up"))?;
-            let followed = link
-                .follow(&logs_command(rank, lines, true)?)
-                .await
-                .map_err(|cause| unreachable(rank, &format!("{cause:?}")))?;
-            let (node, number) = (rank.node.clone(), rank.rank);
-            all.push(
-                followed
-                    .filter_map(move |event| {
-                        let line = told(event).map(|(at, text)| LogLine {
-                            seq: 0,
-                            node: Some(node.clone()),
-                            rank: Some(number),
-                            at,
-                            text,
-                        });
-                        std::future::ready(line)
-                    })
-                    .boxed(),
-            );
-        }
-        let numbered = all
-            .zip(stream::iter(1u64..))
-            .map(|(line, seq)| LogLine { seq, ..line });
-        Ok(numbered.boxed())
-    }
-
-    fn find(&self, id: &UnitId) -> Result<Unit, ApiError> {
-        let units = self.units.list.borrow();
-        units.iter().find(|u| u.id == *id).cloned().ok_or_else(|| {
-            let known: BTreeSet<&str> = units.iter().map(|u| u.id.as_str()).collect();
-            let known: Vec<&str> = known.into_iter().collect();
-            let hint = if known.is_empty() {
-                "nothing runs".to_owned()
-            } else {
-                format!("there are: {}", known.join(", "))
-            };
-            ApiError::new(ErrorCode::NotFound, format!("there is no unit {id}")).with_hint(hint)
-        })
+        let link = self
+            .0
+            .link(&rank.node)
+            .ok_or_else(|| unreachable(rank, "it is not set up"))?;
+        let followed = link
+            .follow(&logs_command(rank, lines, true)?)
+            .await
+            .map_err(|cause| unreachable(rank, &format!("{cause:?}")))?;
+        let (node, number) = (rank.node.clone(), rank.rank);
+        let lines = followed.filter_map(move |event| {
+            let line = told(event).map(|(at, text)| LogLine {
+                seq: 0,
+                node: Some(node.clone()),
+                rank: Some(number),
+                at,
+                text,
+            });
+            std::future::ready(line)
+        });
+        Ok(lines.boxed())
     }
 }
 

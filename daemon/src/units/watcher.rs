@@ -1,11 +1,12 @@
 //! The watcher's loop.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use spark_core::units::{self, ContainerFacts, NodeContainers, OWNER};
+use spark_core::units::{self, Adoptions, ContainerFacts, Heard, NodeContainers, OWNER, is_ours};
 use spark_ipc::Time;
 use spark_ipc::id::{NodeId, OperationId};
 use spark_ipc::model::node::{Freshness, Node};
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Ask, Known};
 use crate::clock;
+use crate::deep::Deep;
 use crate::engine::Engines;
 use crate::gate::{Gate, Route, Upstream};
 use crate::nodes::Nodes;
@@ -33,6 +35,10 @@ pub struct Surroundings {
     pub operations: watch::Receiver<Arc<Vec<Operation>>>,
     pub gate: Gate,
     pub engine: Engines,
+    /// What deep health knows of them.
+    pub deep: Deep,
+    /// The file of the adoptions.
+    pub adoptions: PathBuf,
 }
 
 struct Watcher {
@@ -47,17 +53,21 @@ struct Watcher {
     asking: BTreeSet<String>,
     /// Launches that have answered and whose unit has not been seen since.
     answered: BTreeMap<OperationId, Time>,
+    adopted: Arc<Adoptions>,
+    /// What adopted containers have answered.
+    heard: Heard,
 }
 
 pub(super) async fn watch(
     around: Surroundings,
-    asks: mpsc::Sender<Ask>,
-    mut questions: mpsc::Receiver<Ask>,
+    mut adoptions: watch::Receiver<Arc<Adoptions>>,
+    (asks, mut questions): (mpsc::Sender<Ask>, mpsc::Receiver<Ask>),
     list: watch::Sender<Arc<Vec<Unit>>>,
     known: watch::Sender<Known>,
 ) {
     let mut nodes = around.node_list.clone();
     let mut operations = around.operations.clone();
+    let mut deep = around.deep.watch();
     let stop = around.tasks.token().clone();
     let mut watcher = Watcher {
         around,
@@ -68,6 +78,8 @@ pub(super) async fn watch(
         idle: BTreeMap::new(),
         asking: BTreeSet::new(),
         answered: BTreeMap::new(),
+        adopted: Arc::clone(&adoptions.borrow_and_update()),
+        heard: Heard::new(),
     };
     loop {
         let mut replies = Vec::new();
@@ -76,6 +88,8 @@ pub(super) async fn watch(
             () = stop.cancelled() => return,
             changed = nodes.changed() => if changed.is_err() { return },
             changed = operations.changed() => if changed.is_err() { return },
+            changed = deep.changed() => if changed.is_err() { return },
+            changed = adoptions.changed() => if changed.is_err() { return },
             ask = questions.recv() => match ask {
                 Some(Ask::Refresh(reply)) => { everywhere = true; replies.push(reply); }
                 Some(Ask::Ready { launch, at }) => {
@@ -84,9 +98,15 @@ pub(super) async fn watch(
                 }
                 // It is asked again at the next look.
                 Some(Ask::Silent { launch }) => { watcher.asking.remove(launch.as_str()); continue; }
+                Some(Ask::Named { container, at, name }) => {
+                    watcher.asking.remove(&container.0);
+                    watcher.heard.insert(container, (at, name));
+                }
+                Some(Ask::Nameless { container }) => { watcher.asking.remove(&container.0); continue; }
                 None => return,
             },
         }
+        watcher.adopted = Arc::clone(&adoptions.borrow_and_update());
         let seen = Arc::clone(&nodes.borrow_and_update());
         watcher.look(&seen, everywhere).await;
         let known_now = watcher.known();
@@ -126,6 +146,15 @@ impl Watcher {
                 unit.state = UnitState::Ready;
                 unit.ready_at = Some(at);
             }
+        }
+    }
+
+    /// The last deep probe of each.
+    fn note_deep(&mut self) {
+        let deep = self.around.deep.watch();
+        let known = deep.borrow();
+        for unit in &mut self.units {
+            unit.deep = known.unit(unit.id.as_str());
         }
     }
 
@@ -183,12 +212,17 @@ impl Watcher {
             })
             .collect();
         self.units = units::from_containers(&all, &self.units);
+        let present = |id: &String| self.containers.values().flatten().any(|c| c.id == *id);
+        self.heard.retain(|(id, _), _| present(id));
+        units::take_over(&mut self.units, &self.adopted, &self.heard);
         self.mark_answered();
+        self.note_deep();
         let running = |o: &Operation| o.state == OperationState::Running;
         if self.around.operations.borrow().iter().any(running) {
             return;
         }
         self.ask_the_silent();
+        self.ask_the_adopted();
         self.set_gate();
     }
 
@@ -229,12 +263,48 @@ impl Watcher {
         }
     }
 
+    /// An adopted unit names its model itself: what its command line says need not be so.
+    fn ask_the_adopted(&mut self) {
+        let silent = |u: &&Unit| u.adopted && u.state == UnitState::Loading;
+        for unit in self.units.iter().filter(silent) {
+            let (Some(endpoint), Some(rank)) = (&unit.endpoint, unit.ranks.first()) else {
+                continue;
+            };
+            let container = (rank.container_id.clone(), rank.started_at);
+            if !self.asking.insert(container.0.clone()) {
+                continue;
+            }
+            let engine = self.around.engine.at(endpoint);
+            let (asks, stop) = (self.asks.clone(), self.around.tasks.token().clone());
+            self.around.tasks.spawn("ask an adopted unit", async move {
+                let answer = tokio::select! {
+                    () = stop.cancelled() => return,
+                    answer = engine.first_model() => answer,
+                };
+                let told = match answer {
+                    Ok(name) => Ask::Named {
+                        container,
+                        at: clock::now(),
+                        name,
+                    },
+                    Err(error) => {
+                        tracing::debug!(%error, "an adopted unit does not name its model yet");
+                        Ask::Nameless { container }
+                    }
+                };
+                if asks.send(told).await.is_err() {
+                    tracing::debug!("the watcher of units has ended");
+                }
+            });
+        }
+    }
+
     /// Requests go to the unit that answered last.
     fn set_gate(&self) {
         let serving = self
             .units
             .iter()
-            .filter(|u| u.owner == OWNER && u.ready_at.is_some())
+            .filter(|u| is_ours(u) && u.ready_at.is_some())
             .filter(|u| matches!(u.state, UnitState::Ready | UnitState::Unknown))
             .max_by_key(|u| u.ready_at);
         self.around.gate.set(

@@ -1,9 +1,17 @@
 //! The control plane, a module for each noun.
 
+mod bugreport;
+mod connectivity;
+mod deep;
+mod doctor;
 mod meta;
 mod models;
 mod nodes;
 mod operations;
+mod recipes;
+mod services;
+mod settings;
+mod transfers;
 mod units;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -14,11 +22,19 @@ use super::{Web, events, metrics};
 /// The routes that the control guard looks after.
 pub(super) fn control() -> OpenApiRouter<Web> {
     OpenApiRouter::default()
+        .merge(bugreport::routes())
+        .merge(doctor::routes())
         .merge(meta::routes())
+        .merge(deep::routes())
+        .merge(connectivity::routes())
         .merge(nodes::routes())
         .merge(models::routes())
+        .merge(recipes::routes())
         .merge(operations::routes())
+        .merge(settings::routes())
+        .merge(transfers::routes())
         .merge(units::routes())
+        .merge(services::routes())
         .routes(routes!(events::events))
         .routes(routes!(metrics::metrics))
 }

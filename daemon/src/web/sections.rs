@@ -11,12 +11,15 @@ use futures_util::stream::{BoxStream, SelectAll, select_all};
 use serde::Serialize;
 use spark_ipc::Time;
 use spark_ipc::model::alert::Alert;
+use spark_ipc::model::connectivity::ConnectivitySummary;
 use spark_ipc::model::inventory::ModelList;
 use spark_ipc::model::node::Node;
 use spark_ipc::model::operation::Operation;
+use spark_ipc::model::service::Service;
 use spark_ipc::model::settings::Settings;
 use spark_ipc::model::status::Proxy;
 use spark_ipc::model::unit::Unit;
+use spark_ipc::model::webhook::WebhookStatus;
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
@@ -28,10 +31,12 @@ pub(super) enum Name {
     Nodes,
     Models,
     Units,
+    Services,
     Operations,
     Alerts,
     Traffic,
     Settings,
+    Connectivity,
 }
 
 /// All sections; cheap to clone.
@@ -41,9 +46,12 @@ pub(super) struct Sections {
     alerts: Section<Vec<Alert>>,
     models: Section<ModelList>,
     units: Section<Vec<Unit>>,
+    services: Section<Vec<Service>>,
     operations: Section<Vec<Operation>>,
     proxy: Section<Proxy>,
     settings: Section<Settings>,
+    connectivity: Section<ConnectivitySummary>,
+    webhook: Section<Option<WebhookStatus>>,
 }
 
 impl Sections {
@@ -53,9 +61,12 @@ impl Sections {
             alerts: Section::new(&view.alerts),
             models: Section::new(&view.models),
             units: Section::new(&view.units),
+            services: Section::new(&view.services),
             operations: Section::new(&view.operations),
             proxy: Section::new(&view.proxy),
             settings: Section::new(&view.settings),
+            connectivity: Section::new(&view.connectivity),
+            webhook: Section::new(&view.webhook),
         }
     }
 
@@ -65,10 +76,12 @@ impl Sections {
             self.nodes.changes(Name::Nodes),
             self.models.changes(Name::Models),
             self.units.changes(Name::Units),
+            self.services.changes(Name::Services),
             self.operations.changes(Name::Operations),
             self.alerts.changes(Name::Alerts),
             self.proxy.changes(Name::Traffic),
             self.settings.changes(Name::Settings),
+            self.connectivity.changes(Name::Connectivity),
         ])
     }
 
@@ -85,9 +98,11 @@ impl Sections {
         match name {
             Name::Nodes => field("nodes", "nodes", self.nodes.json()),
             Name::Units => field("units", "units", self.units.json()),
+            Name::Services => field("services", "services", self.services.json()),
             Name::Operations => field("operations", "operations", self.operations.json()),
             Name::Alerts => field("alerts", "alerts", self.alerts.json()),
             Name::Traffic => field("traffic", "proxy", self.proxy.json()),
+            Name::Connectivity => field("connectivity", "connectivity", self.connectivity.json()),
             Name::Models => whole("models", &self.models.json()),
             Name::Settings => whole("settings", &self.settings.json()),
         }
@@ -121,14 +136,20 @@ impl Sections {
             self.nodes.json(),
             Bytes::from_static(b",\"units\":"),
             self.units.json(),
-            Bytes::from_static(b",\"services\":[],\"operations\":"),
+            Bytes::from_static(b",\"services\":"),
+            self.services.json(),
+            Bytes::from_static(b",\"operations\":"),
             self.operations.json(),
             Bytes::from_static(b",\"alerts\":"),
             self.alerts.json(),
             Bytes::from_static(b",\"proxy\":"),
             self.proxy.json(),
-            Bytes::from_static(b",\"webhook\":null,\"setup\":"),
+            Bytes::from_static(b",\"webhook\":"),
+            self.webhook.json(),
+            Bytes::from_static(b",\"setup\":"),
             setup,
+            Bytes::from_static(b",\"connectivity\":"),
+            self.connectivity.json(),
         ]
     }
 }
@@ -223,10 +244,12 @@ mod tests {
             Name::Nodes,
             Name::Models,
             Name::Units,
+            Name::Services,
             Name::Operations,
             Name::Alerts,
             Name::Traffic,
             Name::Settings,
+            Name::Connectivity,
         ];
         for section in all {
             let (name, data) = parsed(&sections.event(section, crate::clock::now()));

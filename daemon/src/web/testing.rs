@@ -10,12 +10,14 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use spark_ipc::client::{Client, Endpoint};
 use spark_ipc::id::{Fingerprint, NodeId, RepoId, UnitId};
 use spark_ipc::model::alert::Alert;
+use spark_ipc::model::doctor::DoctorReport;
 use spark_ipc::model::inventory::{ModelDetail, ModelList};
 use spark_ipc::model::node::{CheckState, CheckStep, Node, NodeTest, SshKey};
 use spark_ipc::model::operation::{LogLine, Operation};
 use spark_ipc::model::recipe::RecipeInForce;
 use spark_ipc::model::settings::Settings;
 use spark_ipc::model::unit::Unit;
+use spark_ipc::model::webhook::WebhookStatus;
 use spark_ipc::version::{PROTOCOL, VersionInfo};
 use spark_ipc::{ApiError, ErrorCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,13 +25,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use super::guard::Hosts;
-use super::{Answer, AppState, LogStream, ModelDetails, NodeActions, UnitLogs, router};
+use super::{
+    Answer, AppState, BugReport, FabricDoctor, LogStream, ModelDetails, NodeActions, UnitLogs,
+    router,
+};
+use crate::connectivity::Connectivity;
+use crate::deep::Deep;
 use crate::door::{self, Limits};
 use crate::gate::Gate;
+use crate::models::{Images, Lists, Recipes};
 use crate::operations::{Operations, Request};
+use crate::overrides::{Overrides, RecipeFiles};
 use crate::proxy::Traffic;
+use crate::settings::{Store, Values};
 use crate::tasks::Tasks;
 use crate::view::View;
+use crate::webhook;
+
+mod services;
+
+use services::NoServices;
 
 pub(crate) const FINGERPRINT: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
 
@@ -37,11 +52,31 @@ pub(crate) const FINGERPRINT: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJW
 pub(crate) struct Bench {
     pub(crate) state: AppState,
     pub(crate) nodes: watch::Sender<Arc<Vec<Node>>>,
+    /// What is on the disks.
+    pub(crate) lists: watch::Sender<Lists>,
     pub(crate) operations: watch::Sender<Arc<Vec<Operation>>>,
     pub(crate) requests: mpsc::Receiver<Request>,
     /// What was trusted.
     pub(crate) acts: Arc<Acts>,
     held: Box<dyn std::any::Any + Send>,
+}
+
+/// Recipes that are stored in `folder`.
+fn recipes_of(tasks: &Tasks, folder: &Path, lists: &watch::Sender<Lists>, view: &View) -> Recipes {
+    let files = RecipeFiles {
+        bundle: None,
+        overrides: folder.join("models_overrides.yaml"),
+    };
+    Recipes {
+        overrides: Overrides::start(files, tasks),
+        images: Images {
+            nodes: None,
+            list: view.nodes.clone(),
+        },
+        lists: lists.subscribe(),
+        nodes: view.nodes.clone(),
+        units: view.units.clone(),
+    }
 }
 
 impl Bench {
@@ -62,31 +97,59 @@ impl Bench {
         }));
         let (gate, tasks, acts) = (Gate::default(), Tasks::new(), Arc::new(Acts::default()));
         let traffic = Traffic::start(&gate, &tasks);
+        let services = watch::Sender::new(Arc::default());
+        let webhook_status = watch::Sender::new(Arc::default());
         let view = View {
             nodes: nodes.subscribe(),
             alerts: alerts.subscribe(),
             models: models.subscribe(),
             units: units.subscribe(),
+            services: services.subscribe(),
             operations: list.subscribe(),
             proxy: traffic.watch(),
             settings: settings.subscribe(),
+            connectivity: watch::Sender::default().subscribe(),
+            webhook: webhook_status.subscribe(),
         };
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(Values::default(), folder.path().join("app_settings.json"));
+        let sender = sender_of(&tasks, &view, &webhook_status, &store);
+        let lists = watch::Sender::new(Lists::default());
+        let recipes = recipes_of(&tasks, folder.path(), &lists, &view);
         let state = AppState {
             view,
             operations,
+            deep: Deep::channel().0,
+            connectivity: Connectivity::channel().0,
             gate,
             traffic,
             tasks,
             version: version(),
             nodes: Arc::clone(&acts) as Arc<dyn NodeActions>,
             logs: Arc::new(Logs),
+            services: Arc::new(NoServices),
+            adoptions: Arc::new(NoServices),
             models: Arc::new(NoModels),
+            doctor: Arc::new(Healer),
+            bug_reports: Arc::new(Healer),
+            recipes,
+            settings: Arc::new(store),
+            webhook: sender,
             hosts: Hosts::new("", "", Arc::new(Vec::new)),
         };
-        let held = Box::new((alerts, models, units, settings));
+        let held = Box::new((
+            alerts,
+            models,
+            units,
+            settings,
+            services,
+            webhook_status,
+            folder,
+        ));
         Self {
             state,
             nodes,
+            lists,
             operations: list,
             requests,
             acts,
@@ -298,4 +361,50 @@ impl ModelDetails for NoModels {
     fn recipe(&self, repo: RepoId) -> Answer<'_, RecipeInForce> {
         async move { no_model(&repo) }.boxed()
     }
+}
+
+/// A doctor who finds nothing, and an archive with nothing in it.
+struct Healer;
+
+impl FabricDoctor for Healer {
+    fn examine(&self) -> Answer<'_, DoctorReport> {
+        let now = crate::clock::now();
+        let report = DoctorReport {
+            started_at: now,
+            ended_at: now,
+            passed: true,
+            checks: Vec::new(),
+        };
+        async { Ok(report) }.boxed()
+    }
+
+    fn last(&self) -> Option<DoctorReport> {
+        None
+    }
+}
+
+impl BugReport for Healer {
+    fn make(&self) -> Answer<'_, Vec<u8>> {
+        async { Ok(vec![0x1f, 0x8b]) }.boxed()
+    }
+}
+
+fn sender_of(
+    tasks: &Tasks,
+    view: &View,
+    status: &watch::Sender<Arc<Option<WebhookStatus>>>,
+    store: &Store,
+) -> webhook::Webhook {
+    webhook::Webhook::start(webhook::Surroundings {
+        tasks: tasks.clone(),
+        view: view.clone(),
+        status: status.clone(),
+        wanted: store.live(|v| webhook::Wanted {
+            url: v.webhook_url.clone(),
+            secret: v.webhook_secret.clone(),
+            events: v.webhook_events.clone(),
+            allow_loopback: v.webhook_allow_loopback,
+        }),
+        own_port: 0,
+    })
 }

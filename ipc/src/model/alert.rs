@@ -33,8 +33,22 @@ pub enum AlertKind {
     LowPower,
     /// The node has been restarted.
     Reboot,
-    /// A fabric link is down or slow.
+    /// A fabric link is down, slow or unsteady, or its RDMA address moved.
     Link,
+    /// Programs wait for memory (PSI).
+    MemoryPressure,
+    /// Memory is nearly used up and the swap file is in use.
+    Swap,
+    /// The kernel told of a GPU fault, or ended a process for lack of memory.
+    Kernel,
+    /// A tool of the node gives no usable answer, so a value ages.
+    Reading,
+    /// Requests have waited for a model for a minute, or it throws out work that it had begun.
+    Queue,
+    /// A container starts again and again, or launches of a model fail one after the other.
+    CrashLoop,
+    /// A unit or a service runs and gives no right answer.
+    DeepHealth,
 }
 
 /// One alert. It is raised and cleared by the poller; `id` is stable while it stands.

@@ -6,11 +6,13 @@ use crate::Time;
 
 use super::{
     alert::Alert,
+    connectivity::ConnectivitySummary,
     inventory::ModelList,
     node::Node,
     operation::Operation,
+    service::Service,
     settings::Settings,
-    status::{Proxy, Service, Snapshot},
+    status::{Proxy, Snapshot},
     unit::Unit,
 };
 
@@ -46,6 +48,13 @@ pub struct Traffic {
     pub proxy: Proxy,
 }
 
+/// Body of the event `connectivity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ConnectivityNews {
+    pub connectivity: ConnectivitySummary,
+}
+
 /// Body of the event `heartbeat`, every ten seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -65,6 +74,7 @@ pub enum Event {
     Alerts(Changed<Alerts>),
     Traffic(Changed<Traffic>),
     Settings(Changed<Settings>),
+    Connectivity(Changed<ConnectivityNews>),
     Heartbeat(Heartbeat),
     /// A section that this client does not know.
     Unknown(String),
@@ -83,6 +93,7 @@ impl Event {
             "alerts" => Self::Alerts(serde_json::from_str(data)?),
             "traffic" => Self::Traffic(serde_json::from_str(data)?),
             "settings" => Self::Settings(serde_json::from_str(data)?),
+            "connectivity" => Self::Connectivity(serde_json::from_str(data)?),
             "heartbeat" => Self::Heartbeat(serde_json::from_str(data)?),
             other => Self::Unknown(other.to_owned()),
         })

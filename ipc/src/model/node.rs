@@ -216,6 +216,42 @@ pub struct FabricPort {
     pub rate_gbps: Option<f64>,
 }
 
+/// One RoCE v2 address of an RDMA device that stands for an IPv4 address. Its index differs from node to node
+/// and may move with a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Gid {
+    /// e.g. `rocep1s0f1`.
+    pub hca: String,
+    pub index: u32,
+    /// e.g. `192.168.100.10`.
+    pub address: String,
+}
+
+/// A line of the kernel's log that tells of trouble.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct KernelLine {
+    /// By the node's clock.
+    pub at: Option<Time>,
+    /// Cleaned.
+    pub text: String,
+}
+
+/// Values whose last look failed: they are as old as `read_at`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Stale {
+    /// What is concerned: `gpu`, `apps`, `mem`, `disk`, `net`, `docker`, `ports`, `temp`, `cpu`, `id`, `roce`.
+    pub section: String,
+    /// When it was last read well; `null` when never.
+    pub read_at: Option<Time>,
+    /// Looks in a row that failed.
+    pub failed_looks: u32,
+    /// What was wrong, cleaned.
+    pub problem: String,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -282,12 +318,22 @@ pub struct Node {
     pub disks: Vec<Disk>,
     pub interfaces: Vec<Interface>,
     pub fabric: Vec<FabricPort>,
+    /// RDMA addresses; read every sixth look.
+    #[serde(default)]
+    pub gids: Vec<Gid>,
+    /// The last lines of the kernel's log that tell of trouble, oldest first; read every sixth look. Empty
+    /// also when the login user may not read that log (groups `adm`, `systemd-journal`).
+    #[serde(default)]
+    pub kernel: Vec<KernelLine>,
     pub docker: Option<DockerState>,
     pub containers: Vec<Container>,
     /// Ports that something listens on.
     pub listening_ports: Vec<u16>,
     /// What could not be read, and why; with the first cleaned bytes of what was said instead.
     pub warnings: Vec<String>,
+    /// Values that are older than `observed_at`, since a tool did not answer usably.
+    #[serde(default)]
+    pub stale: Vec<Stale>,
     /// Ten minutes at the poll interval, oldest first.
     pub history: Vec<HistoryPoint>,
 }

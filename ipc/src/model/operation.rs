@@ -13,6 +13,19 @@ use crate::{
 pub enum OperationKind {
     Swap,
     Stop,
+    /// A model from the Hub to the disk of one or several nodes.
+    Download,
+    /// A model from one node to another.
+    Copy,
+    /// A model off the disk.
+    Delete,
+    ImagePull,
+    /// An image from one node to another.
+    ImageCopy,
+    ImageRemove,
+    ServiceStart,
+    ServiceStop,
+    ServiceRestart,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -181,6 +194,9 @@ pub struct SwapRequest {
     /// Only say what would be done.
     #[serde(default)]
     pub dry_run: bool,
+    /// Dangerous flags and variables that the operator says yes to, by name.
+    #[serde(default)]
+    pub allow: Vec<String>,
 }
 
 /// `POST /api/stop`: `{"unit": "main"}` or `{"all": true}`.

@@ -16,6 +16,48 @@ pub struct PreflightRequest {
     pub nodes: Option<Vec<NodeId>>,
     #[serde(default)]
     pub keep: bool,
+    /// Dangerous flags and variables that the operator says yes to, by name: see [`Confirmation`].
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+/// How one item of the pre-flight came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PreflightState {
+    Ok,
+    /// It may go wrong; nothing keeps the launch from being tried.
+    Warning,
+    /// It would go wrong.
+    Blocked,
+    /// The node has not told.
+    Unknown,
+}
+
+/// One item that was looked at, passed or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PreflightCheck {
+    /// Stable name, e.g. `ssh`, `docker`, `image`, `model`, `memory`, `fabric`, `command`.
+    pub name: String,
+    /// `null` for what concerns the launch as a whole.
+    pub node: Option<NodeId>,
+    pub state: PreflightState,
+    /// Plain words, with figures.
+    pub detail: String,
+    pub fix: Option<String>,
+}
+
+/// A flag or variable that runs code, opens files or opens ports, and that nobody has said yes to yet. Its
+/// name in `allow` of the request (for this launch) or of the recipe (for all) is the yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Confirmation {
+    /// e.g. `--trust-remote-code`.
+    pub name: String,
+    /// What it lets happen, in plain words.
+    pub why: String,
 }
 
 /// One reason why it cannot be done, or should be done with care.
@@ -92,4 +134,10 @@ pub struct Preflight {
     pub blockers: Vec<Finding>,
     pub warnings: Vec<Finding>,
     pub memory: Vec<MemoryForecast>,
+    /// Everything that was looked at, also what is in order.
+    #[serde(default)]
+    pub checks: Vec<PreflightCheck>,
+    /// What the operator must say yes to; each is a blocker `needs_yes` too.
+    #[serde(default)]
+    pub confirm: Vec<Confirmation>,
 }

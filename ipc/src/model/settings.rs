@@ -42,3 +42,16 @@ pub struct Settings {
     pub revision: u64,
     pub fields: Vec<SettingField>,
 }
+
+/// Answer to `POST /api/settings`: everything that was asked for is in force and on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SettingsChanged {
+    pub revision: u64,
+    /// Keys that are in force.
+    pub applied: Vec<String>,
+    /// Keys that are stored and could not be put in force.
+    pub failed: Vec<String>,
+    /// Keys that are in force after a restart.
+    pub restart_required: Vec<String>,
+}

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Time, id::NodeId};
+use crate::Time;
 
 use super::{
-    alert::Alert, inventory::ModelList, node::Node, operation::Operation, settings::Settings,
-    unit::Unit,
+    alert::Alert, connectivity::ConnectivitySummary, inventory::ModelList, node::Node,
+    operation::Operation, service::Service, settings::Settings, unit::Unit,
+    webhook::WebhookStatus,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,15 +35,6 @@ pub struct Proxy {
     pub errors_total: u64,
 }
 
-/// A support service (speech, embeddings, …).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Service {
-    pub name: String,
-    pub node: Option<NodeId>,
-    pub state: String,
-}
-
 /// Whether the operator still has something to do before the first swap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -65,8 +57,11 @@ pub struct Status {
     pub alerts: Vec<Alert>,
     pub proxy: Proxy,
     /// `null` while no webhook is set.
-    pub webhook: Option<serde_json::Value>,
+    pub webhook: Option<WebhookStatus>,
     pub setup: Setup,
+    /// The newest changes of connectivity.
+    #[serde(default)]
+    pub connectivity: ConnectivitySummary,
 }
 
 /// The first event of a stream: the status, the models and the settings.

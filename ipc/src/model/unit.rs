@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deep::DeepSummary;
 use crate::{
     Time,
     id::{NodeId, OperationId, RecipeId, RepoId, UnitId},
@@ -39,13 +40,16 @@ pub struct Rank {
     pub started_at: Option<Time>,
 }
 
-/// A running thing. `owner` is `spark-control` for ours; foreign ones are shown and never touched.
+/// A running thing. `owner` is `spark-control` for ours; foreign ones are shown, and touched only once adopted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Unit {
     pub id: UnitId,
     pub state: UnitState,
     pub owner: String,
+    /// Whether the operator has taken over what somebody else started: then it is treated like ours.
+    #[serde(default)]
+    pub adopted: bool,
     pub repo: Option<RepoId>,
     pub recipe: Option<RecipeId>,
     /// The model name that clients use.
@@ -61,6 +65,9 @@ pub struct Unit {
     pub memory_bytes: Option<u64>,
     /// Why it is not well.
     pub message: Option<String>,
+    /// The last deep probe; `null` before the first.
+    #[serde(default)]
+    pub deep: Option<DeepSummary>,
 }
 
 /// `GET /api/units`.

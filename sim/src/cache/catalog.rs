@@ -37,6 +37,25 @@ pub struct Model {
     /// For a split GGUF repository: the path of its parts without `-00001-of-…`.
     #[serde(default)]
     pub gguf: Option<String>,
+    /// Files beside those that the other fields tell of: other formats, single GGUF files.
+    #[serde(default)]
+    pub others: Vec<OtherFile>,
+    /// Whether its terms must be accepted first.
+    #[serde(default)]
+    pub gated: bool,
+    /// Whether only its owners see it.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// A file of a repository of which only path and size are known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherFile {
+    /// Path in the repository.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
 }
 
 impl Model {
@@ -70,7 +89,12 @@ mod tests {
 
     #[test]
     fn every_model_says_what_an_estimate_needs() {
-        for model in all().iter().filter(|model| model.gguf.is_none()) {
+        // Encoders keep nothing for a token, so nothing is estimated from them.
+        let encodes = |model: &Model| {
+            let kind = model.config.get("model_type").and_then(Value::as_str);
+            matches!(kind, Some("xlm-roberta" | "whisper"))
+        };
+        for model in all().iter().filter(|m| m.gguf.is_none() && !encodes(m)) {
             let text = model.config.get("text_config").and_then(Value::as_object);
             let facts = text.unwrap_or(&model.config);
             for key in [

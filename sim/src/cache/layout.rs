@@ -46,6 +46,8 @@ enum Content {
     Tensors(Vec<String>),
     /// Weights in GGUF.
     Gguf,
+    /// Something else of which no byte matters.
+    Opaque,
 }
 
 impl RepoFile {
@@ -73,6 +75,7 @@ impl RepoLayout {
     pub fn of(model: &Model) -> Self {
         let mut files = small_files(model);
         files.extend(weight_files(model));
+        files.extend(other_files(model));
         Self {
             repo: model.repo.clone(),
             commit: digest(&[&model.repo, "main"]).chars().take(40).collect(),
@@ -113,6 +116,29 @@ impl RepoLayout {
         self.link(hub, file)
     }
 
+    /// Makes the partial file of a download, which has its length, the blob of `file`.
+    pub fn finish(&self, hub: &Path, file: &RepoFile, partial: &Path) -> Result<(), NodeError> {
+        let blob = self.blob_path(hub, file);
+        file.write(partial, &self.dtype)
+            .and_then(|()| fs::rename(partial, &blob))
+            .map_err(NodeError::io("write", &blob))?;
+        self.link(hub, file)
+    }
+
+    /// Writes what a client knows before the first file comes: which commit the revision is, and, when it
+    /// keeps one, the manifest.
+    pub fn announce(&self, hub: &Path, revision: &str, manifest: bool) -> Result<(), NodeError> {
+        let dir = repo_dir(hub, &self.repo);
+        if manifest {
+            let tree = dir.join(format!("trees/{}.json", self.commit));
+            write_json(&tree, &self.tree())?;
+        }
+        if revision == self.commit {
+            return Ok(());
+        }
+        write_atomic(&dir.join("refs").join(revision), self.commit.as_bytes())
+    }
+
     /// Where the blob of `file` lies.
     pub fn blob_path(&self, hub: &Path, file: &RepoFile) -> PathBuf {
         repo_dir(hub, &self.repo).join("blobs").join(&file.blob)
@@ -151,12 +177,9 @@ impl RepoFile {
             Content::Tensors(names) => safetensors::write(path, self.size, names, dtype),
             Content::Gguf => {
                 // Magic and version; no reader of this cache looks further.
-                fs::write(path, b"GGUF\x03\0\0\0")?;
-                fs::File::options()
-                    .write(true)
-                    .open(path)?
-                    .set_len(self.size)
+                stamp(path, b"GGUF\x03\0\0\0", self.size)
             }
+            Content::Opaque => stamp(path, b"", self.size),
         }
     }
 
@@ -287,6 +310,32 @@ fn weight_files(model: &Model) -> Vec<RepoFile> {
             }
         })
         .collect()
+}
+
+fn other_files(model: &Model) -> Vec<RepoFile> {
+    let file = |other: &super::catalog::OtherFile| RepoFile {
+        path: other.path.clone(),
+        blob: digest(&[&model.repo, &other.path]),
+        size: other.size,
+        content: match Path::new(&other.path).extension() {
+            Some(extension) if extension == "gguf" => Content::Gguf,
+            _ => Content::Opaque,
+        },
+    };
+    model.others.iter().map(file).collect()
+}
+
+/// Makes `path` a file of `size` bytes that begins with `head`, and never shorter than it was.
+fn stamp(path: &Path, head: &[u8], size: u64) -> io::Result<()> {
+    use io::Write as _;
+    let mut options = fs::File::options();
+    let mut file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    file.write_all(head)?;
+    file.set_len(size)
 }
 
 fn shard_name(model: &Model, shard: usize) -> String {

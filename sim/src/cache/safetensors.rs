@@ -10,9 +10,14 @@ use serde_json::{Map, Value, json};
 const PAGE: u64 = 4096;
 
 /// Writes a file of exactly `size` bytes with the tensors `names` of type `dtype` sharing what is
-/// behind the header; the bytes themselves are holes.
+/// behind the header; the bytes themselves are holes. A file that is there keeps its length meanwhile.
 pub(super) fn write(path: &Path, size: u64, names: &[String], dtype: &str) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut options = File::options();
+    let mut file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
     let header = header(size, names, dtype);
     let length = u64::try_from(header.len()).unwrap_or(u64::MAX);
     file.write_all(&length.to_le_bytes())?;

@@ -251,6 +251,74 @@ pub(super) const PULL: Command = plain(
     ],
 );
 
+pub(super) const SAVE: Command = plain(
+    "docker save",
+    "[OPTIONS] IMAGE [IMAGE...]",
+    "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    Operands::AtLeast(1),
+    &[Flag::short('o', "output", Text), PLATFORM],
+);
+
+pub(super) const LOAD: Command = plain(
+    "docker load",
+    "[OPTIONS]",
+    "Load an image from a tar archive or STDIN",
+    Operands::None,
+    &[Flag::short('i', "input", Text), PLATFORM, QUIET],
+);
+
+pub(super) const TAG: Command = plain(
+    "docker tag",
+    "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    Operands::Exactly(2),
+    &[],
+);
+
+pub(super) const LOGIN: Command = plain(
+    "docker login",
+    "[OPTIONS] [SERVER]",
+    "Authenticate to a registry",
+    Operands::AtMost(1),
+    &[
+        Flag::short('p', "password", Text),
+        Flag::long("password-stdin", Bool),
+        Flag::short('u', "username", Text),
+    ],
+);
+
+pub(super) const LOGOUT: Command = plain(
+    "docker logout",
+    "[SERVER]",
+    "Log out from a registry",
+    Operands::AtMost(1),
+    &[],
+);
+
+pub(super) const IMAGE_PRUNE: Command = plain(
+    "docker image prune",
+    "[OPTIONS]",
+    "Remove unused images",
+    Operands::None,
+    &[
+        ALL,
+        Flag::long("filter", Filter),
+        Flag::short('f', "force", Bool),
+    ],
+);
+
+pub(super) const COPY: Command = plain(
+    "docker cp",
+    "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-",
+    "Copy files/folders between a container and the local filesystem",
+    Operands::Exactly(2),
+    &[
+        Flag::short('a', "archive", Bool),
+        Flag::short('L', "follow-link", Bool),
+        QUIET,
+    ],
+);
+
 pub(super) const MANIFEST_INSPECT: Command = plain(
     "docker manifest inspect",
     "[OPTIONS] [MANIFEST_LIST] MANIFEST",

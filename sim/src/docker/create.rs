@@ -9,7 +9,7 @@ use super::container::{Container, ContainerId, Spec, State};
 use super::flags::{Command, Parsed};
 use super::image::Image;
 use super::store::Store;
-use super::{lifecycle, logs, registry, spec};
+use super::{lifecycle, logs, pull, spec};
 use crate::tools::{Env, Outcome, Refusal, console};
 
 /// `docker create`.
@@ -57,7 +57,7 @@ fn make(
     env: &Env,
 ) -> Result<Container, Refusal> {
     let mut spec = spec::read(command, parsed, env)?;
-    let image = image(store, command, &spec, parsed)?;
+    let image = image(store, command, &spec, parsed, env)?;
     let refuse = |why: String| command.refuse(&format!("Error response from daemon: {why}"));
     let id = ContainerId::fresh();
     if spec.name.is_empty() {
@@ -86,20 +86,25 @@ fn make(
     Ok(container)
 }
 
-fn image(store: &Store, command: &Command, spec: &Spec, parsed: &Parsed) -> Result<Image, Refusal> {
+fn image(
+    store: &Store,
+    command: &Command,
+    spec: &Spec,
+    parsed: &Parsed,
+    env: &Env,
+) -> Result<Image, Refusal> {
     let name = &spec.image;
     let reference = super::reference::Reference::parse(name).map_err(|why| command.refuse(&why))?;
-    let pull = parsed.last("pull").unwrap_or("missing");
-    let found = store.image(name)?.filter(|_| pull != "always");
-    let Some(image) = found else {
-        if pull == "never" {
-            let text = format!(
-                "Error response from daemon: No such image: {}",
-                reference.familiar()
-            );
-            return Err(command.refuse(&text));
+    let wanted = parsed.last("pull").unwrap_or("missing");
+    let found = store.image(name)?.filter(|_| wanted != "always");
+    let refuse = |why: String| command.refuse(&format!("Error response from daemon: {why}"));
+    let image = if let Some(image) = found {
+        image
+    } else {
+        if wanted == "never" {
+            return Err(refuse(format!("No such image: {}", reference.familiar())));
         }
-        if pull == "missing" {
+        if wanted == "missing" {
             console::err(&format!(
                 "Unable to find image '{}' locally",
                 if reference.digest.is_some() {
@@ -109,8 +114,16 @@ fn image(store: &Store, command: &Command, spec: &Spec, parsed: &Parsed) -> Resu
                 }
             ));
         }
-        let why = registry::unreachable(&reference);
-        return Err(command.refuse(&format!("Error response from daemon: {why}")));
+        pull::bring(
+            store,
+            &reference,
+            parsed.last("platform"),
+            env,
+            console::err,
+        )
+        .map_err(refuse)?;
+        let pulled = store.image(name)?;
+        pulled.ok_or_else(|| refuse(format!("No such image: {}", reference.familiar())))?
     };
     if image.architecture != "arm64" && parsed.last("platform").is_none() {
         console::err(&format!(

@@ -116,6 +116,11 @@ fn programs(store: &Store, image: &Image) -> Result<PathBuf, NodeError> {
         Software::Vllm if image.engine.has_ray => ("vllm-ray", &VLLM_PROGRAMS),
         Software::Vllm => ("vllm", &["vllm", "hf", "huggingface-cli", "nvidia-smi"]),
         Software::Base => ("base", &[]),
+        Software::Service(kind) => ("", kind.programs()),
+    };
+    let folder = match image.software {
+        Software::Service(kind) => format!("service-{kind:?}"),
+        _ => folder.to_owned(),
     };
     let folder = store.node.docker_dir().join("programs").join(folder);
     fs::create_dir_all(&folder).map_err(NodeError::io("create", &folder))?;

@@ -8,8 +8,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::host::EngineImage;
+use crate::services::Kind;
 
 use super::reference::Reference;
+
+mod service;
 
 /// What runs in an image, which decides what its programs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,8 @@ pub(super) enum Software {
     Vllm,
     /// A small Linux.
     Base,
+    /// A support service, a NIM, or what others start.
+    Service(Kind),
 }
 
 /// An image as kept in `images.json`.
@@ -88,6 +93,9 @@ impl Image {
     fn dress(&mut self, origin: &str) {
         let words = |list: &[&str]| Some(list.iter().map(|w| (*w).to_owned()).collect());
         let (repository, tag) = origin.rsplit_once(':').unwrap_or((origin, "latest"));
+        if let Some(service) = service::of(repository, tag) {
+            return self.make_service(&service);
+        }
         match repository {
             "nvcr.io/nvidia/vllm" => {
                 self.entrypoint = words(&["/opt/nvidia/nvidia_entrypoint.sh"]);
@@ -112,6 +120,16 @@ impl Image {
             }
             _ => {}
         }
+    }
+
+    fn make_service(&mut self, service: &service::ServiceImage) {
+        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        self.software = Software::Service(service.kind);
+        service.architecture.clone_into(&mut self.architecture);
+        self.entrypoint = Some(words(service.entrypoint)).filter(|words| !words.is_empty());
+        self.command = Some(words(service.command)).filter(|words| !words.is_empty());
+        self.env.extend(words(service.env));
+        self.size_bytes = service.size_bytes;
     }
 
     fn make_base(&mut self, command: Option<Vec<String>>) {

@@ -7,6 +7,7 @@ use super::container::Container;
 use super::flags::Parsed;
 use super::image::Image;
 use super::listing::{self, Column};
+use super::reference::Reference;
 use super::store::{Store, daemon};
 use crate::tools::{Outcome, Refusal, console};
 
@@ -119,12 +120,8 @@ pub(super) fn remove(store: &Store, parsed: &Parsed) -> i32 {
 }
 
 fn remove_one(store: &Store, name: &str, force: bool) -> Result<(), Refusal> {
-    let _lock = store.node.lock()?;
-    let mut images = store.images()?;
-    let Some(at) = images.iter().position(|image| image.answers_to(name)) else {
-        return Err(daemon(format!("No such image: {name}")));
-    };
-    let image = images.remove(at);
+    let image = store.image(name)?;
+    let image = image.ok_or_else(|| daemon(format!("No such image: {name}")))?;
     let user = |container: &Container| {
         container.image_id == image.id && (!force || container.state.status.is_live())
     };
@@ -139,13 +136,91 @@ fn remove_one(store: &Store, name: &str, force: bool) -> Result<(), Refusal> {
             user.id.short()
         )));
     }
-    store.save_images(&images)?;
-    image
-        .tags
-        .iter()
-        .for_each(|tag| console::out(&format!("Untagged: {tag}")));
+    let tag = Reference::parse(name)
+        .map(|reference| reference.familiar())
+        .ok();
+    // By one of several names only that name goes.
+    if let Some(tag) = tag.filter(|tag| image.tags.len() > 1 && image.tags.contains(tag)) {
+        store.edit_images(|images| {
+            let mine = images.iter_mut().find(|known| known.id == image.id);
+            if let Some(mine) = mine {
+                mine.tags.retain(|known| *known != tag);
+            }
+        })?;
+        console::out(&format!("Untagged: {tag}"));
+        return Ok(());
+    }
+    delete(store, &image)
+}
+
+fn delete(store: &Store, image: &Image) -> Result<(), Refusal> {
+    store.edit_images(|images| images.retain(|known| known.id != image.id))?;
+    for name in image.tags.iter().chain(&image.digests) {
+        console::out(&format!("Untagged: {name}"));
+    }
     console::out(&format!("Deleted: {}", image.id));
     Ok(())
+}
+
+/// `docker image prune`: what has no name, or with `-a` what no container uses.
+pub(super) fn prune(store: &Store, parsed: &Parsed) -> Outcome {
+    if !parsed.on("force") {
+        return Err(Refusal::new(
+            0,
+            "WARNING! This will remove all dangling images.\nAre you sure you want to continue? [y/N] ",
+        ));
+    }
+    let containers = store.containers()?;
+    let used = |image: &Image| {
+        containers
+            .iter()
+            .any(|container| container.image_id == image.id)
+    };
+    let goes = |image: &&Image| (image.tags.is_empty() || parsed.on("all")) && !used(image);
+    let images = store.images()?;
+    let mut bytes = 0;
+    for image in images.iter().filter(goes) {
+        if bytes == 0 {
+            console::out("Deleted Images:");
+        }
+        bytes += image.size_bytes;
+        // Docker's own words are in lower case here.
+        store.edit_images(|images| images.retain(|known| known.id != image.id))?;
+        image
+            .tags
+            .iter()
+            .for_each(|tag| console::out(&format!("untagged: {tag}")));
+        console::out(&format!("deleted: {}", image.id));
+    }
+    console::out(&format!(
+        "{}Total reclaimed space: {}",
+        if bytes > 0 { "\n" } else { "" },
+        size(bytes)
+    ));
+    Ok(0)
+}
+
+/// `docker tag`.
+pub(super) fn tag(store: &Store, parsed: &Parsed) -> Outcome {
+    let [from, to] = parsed.operands.as_slice() else {
+        return Ok(1);
+    };
+    let image = store
+        .image(from)?
+        .ok_or_else(|| daemon(format!("No such image: {from}")))?;
+    let reference = Reference::parse(to).map_err(|why| {
+        Refusal::new(
+            1,
+            format!("Error parsing reference: \"{to}\" is not a valid repository/tag: {why}"),
+        )
+    })?;
+    let named = Image {
+        tags: vec![reference.familiar()],
+        digests: Vec::new(),
+        ..image
+    };
+    store.add_image(&named)?;
+    Ok(0)
 }
 
 /// `docker system df`.

@@ -70,6 +70,10 @@ pub(super) fn info(store: &Store, parsed: &Parsed) -> Outcome {
         .iter()
         .filter(|c| c.state.status.is_live())
         .count();
+    let mut runtimes = json!({"io.containerd.runc.v2": {"path": "runc"}, "runc": {"path": "runc"}});
+    if !store.node.faults().no_gpu_runtime() {
+        runtimes["nvidia"] = json!({"path": "nvidia-container-runtime"});
+    }
     let info = json!({
         "ID": "3b9f6a4e-6a55-4a4c-9e0e-6f3d2c1b0a98",
         "Containers": containers.len(),
@@ -81,11 +85,7 @@ pub(super) fn info(store: &Store, parsed: &Parsed) -> Outcome {
         "LoggingDriver": "json-file",
         "CgroupDriver": "systemd",
         "CgroupVersion": "2",
-        "Runtimes": {
-            "io.containerd.runc.v2": {"path": "runc"},
-            "nvidia": {"path": "nvidia-container-runtime"},
-            "runc": {"path": "runc"},
-        },
+        "Runtimes": runtimes,
         "DefaultRuntime": "runc",
         "KernelVersion": crate::tools::KERNEL,
         "OperatingSystem": "Ubuntu 24.04.4 LTS",

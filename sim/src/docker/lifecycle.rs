@@ -73,10 +73,18 @@ fn checks(store: &Store, container: &Container) -> Result<(), StartFailure> {
             )));
         }
     }
-    if !matches!(
-        container.spec.runtime.as_str(),
-        "runc" | "nvidia" | "io.containerd.runc.v2"
-    ) {
+    let gpus = !node.faults().no_gpu_runtime();
+    if container.spec.gpus.is_some() && !gpus {
+        return Err(StartFailure::of_daemon(
+            "could not select device driver \"\" with capabilities: [[gpu]]",
+        ));
+    }
+    let runtime = container.spec.runtime.as_str();
+    let known = match runtime {
+        "nvidia" => gpus,
+        other => matches!(other, "runc" | "io.containerd.runc.v2"),
+    };
+    if !known {
         return Err(StartFailure::of_daemon(format!(
             "unknown or invalid runtime name: {}",
             container.spec.runtime
@@ -146,15 +154,20 @@ fn launch(store: &Store, container: &Container, attached: bool) -> Result<(), St
 pub(super) fn resume(store: &Store) -> Result<(), Refusal> {
     let boot_id = store.node.state()?.boot_id.to_string();
     for container in store.containers()? {
-        let kept = matches!(
-            container.spec.restart,
-            Restart::Always | Restart::UnlessStopped
-        );
         let state = &container.state;
-        let lost = state.status == Status::Exited && !state.stopped_by_user;
+        // `always` means it: even what was stopped by hand is started by the daemon's start.
+        let kept = match container.spec.restart {
+            Restart::Always => true,
+            Restart::UnlessStopped => !state.stopped_by_user,
+            Restart::No | Restart::OnFailure { .. } => false,
+        };
+        let lost = state.status == Status::Exited;
         if kept && lost && !state.boot_id.is_empty() && state.boot_id != boot_id {
             // Once per boot, also when it fails; the reason is in its state then.
-            store.update(&container.id, |state| state.boot_id.clone_from(&boot_id))?;
+            store.update(&container.id, |state| {
+                state.boot_id.clone_from(&boot_id);
+                state.stopped_by_user = false;
+            })?;
             start(store, &container, false).ok();
         }
     }

@@ -60,6 +60,11 @@ impl Reference {
         self.tag.as_deref().unwrap_or("latest")
     }
 
+    /// Whether a tag was written.
+    pub(super) fn is_tagged(&self) -> bool {
+        self.tag.is_some()
+    }
+
     /// The repository as people write it: `eugr/spark-vllm`, `alpine`, `ghcr.io/a/b`.
     pub(super) fn name(&self) -> String {
         if self.host != "docker.io" {
@@ -69,6 +74,22 @@ impl Reference {
             .strip_prefix("library/")
             .unwrap_or(&self.path)
             .to_owned()
+    }
+
+    /// Path with tag, or with digest where one was given.
+    pub(super) fn full(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.path),
+            None => format!("{}:{}", self.path, self.tag()),
+        }
+    }
+
+    /// Name with tag, or with digest where one was given: what exactly this image is asked for by.
+    pub(super) fn exact(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.name()),
+            None => self.familiar(),
+        }
     }
 
     /// Name and tag, as `docker images` knows it.

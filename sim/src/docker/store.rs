@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::container::{Container, ContainerId, Process, State, Status};
 use super::image::Image;
+use crate::faults::Fault;
 use crate::node::{Node, NodeError, files, process};
 use crate::tools::Refusal;
 
@@ -31,11 +32,7 @@ impl Store {
     /// Images on the node; the configured ones at first use. A fault hides some or changes their
     /// architecture.
     pub(super) fn images(&self) -> Result<Vec<Image>, NodeError> {
-        let path = self.node.docker_dir().join("images.json");
-        let mut images = match files::read_json::<Vec<Image>>(&path)? {
-            Some(images) => images,
-            None => self.first_images(),
-        };
+        let mut images = self.stored_images()?;
         let faults = self.node.faults();
         images.retain(|image| !image.tags.iter().any(|tag| faults.image_missing(tag)));
         for image in &mut images {
@@ -46,9 +43,59 @@ impl Store {
         Ok(images)
     }
 
-    /// Replaces the list of images.
+    fn stored_images(&self) -> Result<Vec<Image>, NodeError> {
+        let stored = files::read_json::<Vec<Image>>(&self.node.docker_dir().join("images.json"))?;
+        Ok(stored.unwrap_or_else(|| self.first_images()))
+    }
+
+    /// Replaces the list of images, and notes by how much the disk is fuller than it was at first.
     pub(super) fn save_images(&self, images: &[Image]) -> Result<(), NodeError> {
+        let sum = |images: &[Image]| {
+            images
+                .iter()
+                .map(|image| i128::from(image.size_bytes))
+                .sum::<i128>()
+        };
+        let more = sum(images) - sum(&self.first_images());
+        self.node
+            .note_image_bytes(i64::try_from(more).unwrap_or(0))?;
         files::write_json(&self.node.docker_dir().join("images.json"), &images)
+    }
+
+    /// Adds an image that was pulled or loaded. Its tags are taken from the images that had them; a fault that
+    /// hid it ends.
+    pub(super) fn add_image(&self, image: &Image) -> Result<(), NodeError> {
+        let _lock = self.node.lock()?;
+        let mut images = self.stored_images()?;
+        for known in &mut images {
+            known.tags.retain(|tag| !image.tags.contains(tag));
+        }
+        match images.iter_mut().find(|known| known.id == image.id) {
+            Some(known) => {
+                known.tags.extend(image.tags.iter().cloned());
+                known.architecture.clone_from(&image.architecture);
+                for digest in &image.digests {
+                    if !known.digests.contains(digest) {
+                        known.digests.push(digest.clone());
+                    }
+                }
+            }
+            None => images.push(image.clone()),
+        }
+        self.save_images(&images)?;
+        self.node.end_faults(|fault| matches!(fault, Fault::ImageMissing { image: name } if image.tags.contains(name)))
+    }
+
+    /// Changes the list of images, without what the faults make of it.
+    pub(super) fn edit_images<T>(
+        &self,
+        change: impl FnOnce(&mut Vec<Image>) -> T,
+    ) -> Result<T, NodeError> {
+        let _lock = self.node.lock()?;
+        let mut images = self.stored_images()?;
+        let result = change(&mut images);
+        self.save_images(&images)?;
+        Ok(result)
     }
 
     /// The image that `name` means.

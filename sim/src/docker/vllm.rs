@@ -16,7 +16,7 @@ use crate::tools::{Env, Outcome, Refusal, console};
 mod faults;
 mod host;
 
-use host::Host;
+pub(super) use host::Host;
 
 /// Runs `vllm` with `args` in the container that the environment names.
 pub(crate) fn main(node: &Node, args: &[String], env: &Env) -> Outcome {
@@ -75,7 +75,13 @@ pub(crate) fn on_node(
     container.spec.on_node(path.to_str()?).map(Into::into)
 }
 
-fn inside(store: &Store, env: &Env) -> Result<Container, Refusal> {
+/// Whether this process runs in a container, and as its root.
+pub(crate) fn runs_as_root(node: &Node, env: &Env) -> bool {
+    let container = inside(&Store::new(node.clone()), env);
+    container.is_ok_and(|container| matches!(container.spec.user.as_str(), "" | "0" | "root"))
+}
+
+pub(super) fn inside(store: &Store, env: &Env) -> Result<Container, Refusal> {
     let id = env.get(CONTAINER_VARIABLE).and_then(ContainerId::parse);
     let container = id.map(|id| store.load(&id)).transpose()?.flatten();
     container.ok_or_else(|| Refusal::new(127, "bash: vllm: command not found"))

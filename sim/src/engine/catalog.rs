@@ -51,7 +51,7 @@ impl Catalog {
     )]
     pub(crate) fn of(image: &EngineImage) -> Self {
         let mut catalog: Self =
-            serde_json::from_str(include_str!("../../data/vllm-0.32.0-cli.json"))
+            serde_json::from_str(include_str!("../../../daemon/core/data/vllm-0.32.0-cli.json"))
                 .expect("the bundled catalogue is valid");
         catalog.flags.extend(image.extra_flags.iter().cloned());
         let known = |name: &String| !image.missing_parsers.contains(name);

@@ -3,12 +3,15 @@
 //! The engine decides like vLLM; everything that belongs to the box (its memory, its disk, its addresses,
 //! its log) comes through [`EngineHost`], so the same engine runs as a container's process and in a test.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, pin::Pin};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{catalog::FlagSpec, stage::Stage};
+
+/// A download that goes on while it is waited for.
+pub type Fetching = Pin<Box<dyn Future<Output = Result<(), Option<String>>> + Send>>;
 
 /// The node and container around one engine process.
 pub trait EngineHost: Send + Sync + 'static {
@@ -34,6 +37,12 @@ pub trait EngineHost: Send + Sync + 'static {
     /// `revision` is a branch, a tag or a commit; without it `main`.
     fn snapshot(&self, repo: &str, revision: Option<&str>) -> Option<PathBuf>;
 
+    /// Gets `repo` from the Hub into the container's cache. The error is what the client said, `None` when the
+    /// Hub cannot be reached at all.
+    fn fetch(&self, _repo: &str, _revision: Option<&str>) -> Fetching {
+        Box::pin(std::future::ready(Err(None)))
+    }
+
     /// The image this process came from.
     fn image(&self) -> EngineImage;
 
@@ -58,6 +67,14 @@ pub trait EngineHost: Send + Sync + 'static {
     fn reach(&self, address: IpAddr) -> Option<IpAddr> {
         address.is_loopback().then_some(address)
     }
+
+    /// Whether the engine is the inside of a NIM, which has routes of its own beside the engine's.
+    fn is_nim(&self) -> bool {
+        false
+    }
+
+    /// The GPU works for a request right now. Called for every token, so it must be cheap.
+    fn working(&self) {}
 
     /// What is to go wrong. Asked at every stage and, while serving, several times a second.
     fn fault(&self) -> Option<EngineFault>;
@@ -130,6 +147,23 @@ pub enum EngineFault {
     },
     /// Answers are garbage, as from a broken FP4 kernel.
     Garbage,
+    /// Answers have nothing in them.
+    Empty,
+    /// Speech is silent.
+    Silent,
+    /// Vectors have half their length.
+    WrongDimension,
+    /// The list of models has another name.
+    WrongName,
+    /// Health is well, and no request is ever answered.
+    Frozen,
+    /// Health is well, and every request is answered with status 500.
+    Error,
+    /// The metrics page tells of requests that others have sent.
+    Busy {
+        /// Requests that run, and as many that wait.
+        requests: u64,
+    },
     /// Tokens come `factor` times slower.
     SlowTokens {
         /// At least 1.

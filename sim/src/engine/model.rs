@@ -100,6 +100,11 @@ impl Model {
         Err(ModelError::Architecture(format!("[{}]", names.join(", "))))
     }
 
+    /// Where it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Bytes of all weight files.
     pub(crate) fn weight_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()

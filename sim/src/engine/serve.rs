@@ -19,15 +19,19 @@ use super::{
     host::{EngineFault, EngineHost},
     log::Log,
     memory::Cache,
-    settings::{Door, Settings},
+    settings::Door,
     stage::Stage,
+    startup::Prepared,
+    task::Task,
 };
 
 mod completions;
 mod compose;
 mod feed;
+mod hearing;
 mod metrics;
 mod pooling;
+mod trouble;
 mod wire;
 
 use self::{compose::Persona, metrics::Metrics};
@@ -38,6 +42,9 @@ pub(crate) struct Server {
     log: Log,
     door: Door,
     model: String,
+    task: Task,
+    vector_length: usize,
+    matryoshka: bool,
     cache: Cache,
     metrics: Metrics,
     places: Arc<Semaphore>,
@@ -56,18 +63,27 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server for what was loaded with `settings`. Cancelling `dead` breaks every answer off.
+    /// A server for what was loaded from `prepared`. Cancelling `dead` breaks every answer off.
     pub(crate) fn new(
         host: Arc<dyn EngineHost>,
-        settings: &Settings,
+        prepared: &Prepared,
         cache: Cache,
         dead: CancellationToken,
     ) -> Self {
+        let Prepared {
+            settings,
+            model,
+            task,
+            ..
+        } = prepared;
         let version = host.image().vllm_version;
         Self {
             log: Log::new(Arc::clone(&host)),
             door: settings.door.clone(),
             model: settings.model.clone(),
+            task: *task,
+            vector_length: usize::try_from(model.facts.hidden).unwrap_or(usize::MAX),
+            matryoshka: model.facts.matryoshka || settings.overrides.contains("matryoshka"),
             cache,
             metrics: Metrics::default(),
             places: Arc::new(Semaphore::new(settings.max_seqs as usize)),
@@ -83,10 +99,9 @@ impl Server {
     pub(crate) async fn run(
         self,
         listener: TcpListener,
-        pooling: bool,
         stop: CancellationToken,
     ) -> std::io::Result<()> {
-        let router = router(Arc::new(self), pooling);
+        let router = router(Arc::new(self));
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "no TCP_NODELAY");
@@ -125,7 +140,7 @@ fn reasoning_field(version: &str) -> &'static str {
     }
 }
 
-fn router(server: Arc<Server>, pooling: bool) -> Router {
+fn router(server: Arc<Server>) -> Router {
     let common = Router::new()
         .route("/health", get(health))
         .route("/ping", get(health).post(health))
@@ -134,16 +149,14 @@ fn router(server: Arc<Server>, pooling: bool) -> Router {
         .route("/metrics", get(metrics_page))
         .route("/v1/models", get(models))
         .route("/tokenize", post(pooling::tokenize));
-    let tasks = if pooling {
-        Router::new().route("/v1/embeddings", post(pooling::embeddings))
+    let nim = if server.host.is_nim() {
+        trouble::nim_routes()
     } else {
         Router::new()
-            .route("/v1/chat/completions", post(completions::chat))
-            .route("/v1/completions", post(completions::text))
-            .route_layer(middleware::from_fn(json_only))
     };
     common
-        .merge(tasks)
+        .merge(tasks(server.task))
+        .merge(nim)
         .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))) })
         .method_not_allowed_fallback(|| async {
             (
@@ -152,12 +165,37 @@ fn router(server: Arc<Server>, pooling: bool) -> Router {
             )
         })
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            trouble::apply,
+        ))
         .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&server),
             access_log,
         ))
         .with_state(server)
+}
+
+/// The routes of what the engine does; the others are not there.
+fn tasks(task: Task) -> Router<Arc<Server>> {
+    let scores = Router::new()
+        .route("/score", post(pooling::score))
+        .route("/v1/score", post(pooling::score))
+        .route("/rerank", post(pooling::rerank))
+        .route("/v1/rerank", post(pooling::rerank))
+        .route("/v2/rerank", post(pooling::rerank));
+    match task {
+        Task::Generate => Router::new()
+            .route("/v1/chat/completions", post(completions::chat))
+            .route("/v1/completions", post(completions::text))
+            .route_layer(middleware::from_fn(json_only)),
+        Task::Embed => scores.route("/v1/embeddings", post(pooling::embeddings)),
+        Task::Score => scores,
+        Task::Transcribe => Router::new()
+            .route("/v1/audio/transcriptions", post(hearing::transcriptions))
+            .route("/v1/audio/translations", post(hearing::transcriptions)),
+    }
 }
 
 async fn health(State(server): State<Arc<Server>>) -> Response {
@@ -184,7 +222,10 @@ async fn version(State(server): State<Arc<Server>>) -> Json<Value> {
 }
 
 async fn metrics_page(State(server): State<Arc<Server>>) -> Response {
-    let page = server.metrics.page(server.name(), server.cache.tokens);
+    let others = trouble::others(&server);
+    let page = server
+        .metrics
+        .page(server.name(), server.cache.tokens, others);
     (
         [(
             header::CONTENT_TYPE,
@@ -209,7 +250,7 @@ async fn models(State(server): State<Arc<Server>>) -> Json<Value> {
             "permission": permission,
         })
     };
-    let cards: Vec<Value> = server.door.names.iter().map(card).collect();
+    let cards: Vec<Value> = trouble::names(&server).iter().map(card).collect();
     Json(json!({ "object": "list", "data": cards }))
 }
 

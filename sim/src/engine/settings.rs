@@ -15,6 +15,17 @@ pub(crate) enum MaxLen {
     Tokens(u64),
 }
 
+/// `--runner`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// As the model's class suggests.
+    Auto,
+    /// Text.
+    Generate,
+    /// Vectors or scores.
+    Pooling,
+}
+
 /// How the ranks of one engine find each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ranks {
@@ -93,8 +104,10 @@ pub(crate) struct Settings {
     pub(crate) eager: bool,
     /// `--load-format`.
     pub(crate) load_format: String,
-    /// `generate` or `pooling`, if given.
-    pub(crate) pooling: bool,
+    /// What the model is to be used for.
+    pub(crate) runner: Runner,
+    /// `--hf-overrides` as given.
+    pub(crate) overrides: String,
     /// How the ranks meet.
     pub(crate) ranks: Ranks,
     /// The HTTP side.
@@ -142,7 +155,12 @@ impl Settings {
                 .unwrap_or(8192),
             eager: given.is_on("enforce_eager"),
             load_format: text("load_format", "auto"),
-            pooling: given.text("runner") == Some("pooling"),
+            runner: match given.text("runner") {
+                Some("generate") => Runner::Generate,
+                Some("pooling") => Runner::Pooling,
+                _ => Runner::Auto,
+            },
+            overrides: given.texts("hf_overrides").join(" "),
             ranks: ranks(given)?,
             door: door(given, &model),
             model,

@@ -17,6 +17,7 @@ use super::{
     memory,
     model::{Model, ModelError},
     settings::Settings,
+    task::Task,
 };
 
 mod loading;
@@ -34,6 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) image: EngineImage,
     /// The model on disk.
     pub(crate) model: Model,
+    /// What it is used for.
+    pub(crate) task: Task,
     /// Context length before the memory is known.
     pub(crate) max_len: u64,
     /// The port, bound but not yet listening; none on headless ranks.
@@ -49,7 +52,7 @@ impl std::fmt::Debug for Prepared {
 }
 
 /// Reads the command line, binds the port and looks at the model, in vLLM's order.
-pub(crate) fn prepare(
+pub(crate) async fn prepare(
     argv: &[String],
     host: &Arc<dyn EngineHost>,
     log: &Log,
@@ -65,7 +68,7 @@ pub(crate) fn prepare(
         Some(bind(host.as_ref(), &settings)?)
     };
     banner(log, &arguments, &settings, &image);
-    let model = open_model(host.as_ref(), &settings, &image)?;
+    let model = open_model(host.as_ref(), &settings, &image).await?;
     log.info(
         Speaker::Api,
         "model.py:541",
@@ -74,6 +77,13 @@ pub(crate) fn prepare(
             model.facts.architectures.first().map_or("", String::as_str)
         ),
     );
+    let task = Task::of(
+        &model.facts,
+        settings.runner,
+        &settings.overrides,
+        model.folder(),
+    )
+    .map_err(api)?;
     let allow_long = host
         .env("VLLM_ALLOW_LONG_MAX_MODEL_LEN")
         .is_some_and(|v| v == "1");
@@ -90,6 +100,7 @@ pub(crate) fn prepare(
         flags,
         image,
         model,
+        task,
         max_len,
         socket,
     })
@@ -194,24 +205,19 @@ fn python(dest: &str, values: &[String]) -> String {
     }
 }
 
-fn open_model(
+async fn open_model(
     host: &dyn EngineHost,
     settings: &Settings,
     image: &EngineImage,
 ) -> Result<Model, Failure> {
     let repo = &settings.model;
-    let Some(folder) = host.snapshot(repo, settings.revision.as_deref()) else {
-        let offline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
-            .iter()
-            .filter_map(|name| host.env(name))
-            .any(|value| matches!(value.as_str(), "1" | "true" | "yes" | "on"));
-        let error = if offline {
-            ModelError::Offline
-        } else {
-            ModelError::Unreachable
-        };
-        return Err(api(error(repo.clone())));
-    };
+    let revision = settings.revision.as_deref();
+    let mut folder = host.snapshot(repo, revision);
+    if folder.is_none() {
+        fetch(host, repo, revision).await?;
+        folder = host.snapshot(repo, revision);
+    }
+    let folder = folder.ok_or_else(|| api(ModelError::Unreachable(repo.clone())))?;
     let model = Model::open(repo, &folder).map_err(api)?;
     model
         .check(
@@ -221,4 +227,23 @@ fn open_model(
         )
         .map_err(api)?;
     Ok(model)
+}
+
+/// Gets a model from the Hub, unless the container may not ask it.
+async fn fetch(host: &dyn EngineHost, repo: &str, revision: Option<&str>) -> Result<(), Failure> {
+    let offline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
+        .iter()
+        .filter_map(|name| host.env(name))
+        .any(|value| matches!(value.as_str(), "1" | "true" | "yes" | "on"));
+    if offline {
+        return Err(api(ModelError::Offline(repo.to_owned())));
+    }
+    let stop = host.shutdown();
+    tokio::select! {
+        () = stop.cancelled() => Err(Failure::Terminated),
+        fetched = host.fetch(repo, revision) => fetched.map_err(|why| match why {
+            Some(why) => api(why),
+            None => api(ModelError::Unreachable(repo.to_owned())),
+        }),
+    }
 }

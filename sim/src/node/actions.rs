@@ -40,13 +40,17 @@ impl Node {
             }
             _ => {}
         }
+        let before = self.faults();
         self.update_faults(|faults| faults.set(fault))?;
+        self.follow_faults(&before)?;
         self.refresh_root()
     }
 
     /// Ends the faults with this name, or all; gives what was active.
     pub fn clear_faults(&self, name: Option<&str>) -> Result<Vec<Fault>, NodeError> {
+        let before = self.faults();
         let gone = self.update_faults(|faults| faults.clear(name))?;
+        self.follow_faults(&before)?;
         if gone
             .iter()
             .any(|fault| matches!(fault, Fault::OrphanEngine { .. }))
@@ -102,6 +106,14 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Ends the faults that `is` names, because what they hold is no longer so.
+    pub(crate) fn end_faults(&self, is: impl Fn(&Fault) -> bool) -> Result<(), NodeError> {
+        if !self.faults().iter().any(&is) {
+            return Ok(());
+        }
+        self.update_faults(|faults| faults.end(is))
     }
 
     fn update_faults<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> Result<T, NodeError> {

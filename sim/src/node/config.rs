@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const MEM_TOTAL_KB: u64 = 127_535_084;
 
 /// Images that a node of the community's usual set-up has at first start.
-pub const DEFAULT_IMAGES: [&str; 11] = [
+pub const DEFAULT_IMAGES: [&str; 17] = [
     "vllm-node:latest",
     "eugr/spark-vllm:latest",
     "ghcr.io/spark-arena/dgx-vllm-eugr-nightly:latest",
@@ -21,6 +21,12 @@ pub const DEFAULT_IMAGES: [&str; 11] = [
     "sparkarena/spark-vllm-docker:mxfp4",
     "scitrera/dgx-spark-vllm:0.17.0-t5",
     "onerahmet/openai-whisper-asr-webservice:latest",
+    "ghcr.io/remsky/kokoro-fastapi-cpu:latest",
+    "nvcr.io/nim/nvidia/parakeet-1-1b-ctc-en-us:latest",
+    "sortformer-diarizer:latest",
+    "spark-embed:latest",
+    "ghcr.io/huggingface/text-embeddings-inference:121-1.9",
+    "ollama/ollama:latest",
 ];
 
 /// The static facts of a node, as kept in `node.json`.

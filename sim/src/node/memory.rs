@@ -24,15 +24,29 @@ const BASE_USE_BYTES: u64 = 5_030_000_000;
 /// Page cache of an idle node.
 const BASE_CACHE_BYTES: u64 = 6_120_000_000;
 
-/// One process that holds GPU memory, as kept in `gpu/<pid>.json`.
+/// Which processor uses a claim. Both take from the same memory; only the GPU's share is shown by `nvidia-smi`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Processor {
+    /// The GPU.
+    #[default]
+    Gpu,
+    /// The cores.
+    Cpu,
+}
+
+/// One process that holds memory, as kept in `gpu/<pid>.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// The real process behind it.
     pub pid: u32,
     /// What `nvidia-smi` shows, e.g. `VLLM::EngineCore`.
     pub process_name: String,
-    /// Bytes of GPU memory.
+    /// Bytes of memory.
     pub bytes: u64,
+    /// Who uses it.
+    #[serde(default)]
+    pub processor: Processor,
     /// Name of its container, none for a process outside one.
     pub container: Option<String>,
     /// When the process started, in ticks: tells it from a later one with the same pid.
@@ -183,6 +197,7 @@ mod tests {
             pid: 1,
             process_name: "VLLM::EngineCore".to_owned(),
             bytes: 100 * GIB,
+            processor: Processor::Gpu,
             container: None,
             start_ticks: 0,
             busy_until: None,

@@ -23,6 +23,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Its address, when it has one.
     pub address: Option<Ipv4Addr>,
+    /// Whether its RDMA device knows the address.
+    pub has_gid: bool,
     /// Its hardware address.
     pub mac: String,
 }
@@ -34,7 +36,9 @@ impl Node {
     /// Every interface but the loopback, in the order in which the kernel lists them.
     pub fn interfaces(&self) -> Vec<Interface> {
         let config = self.config();
-        let cable = !self.faults().link_down();
+        let faults = self.faults();
+        let cable = !faults.link_down();
+        let fabric_mtu = faults.fabric_mtu().unwrap_or(9000);
         let fabric = |twin: usize| config.fabric.get(twin).copied();
         [
             ("enP2p1s0f0np0", Some("roceP2p1s0f0"), None, false),
@@ -57,7 +61,9 @@ impl Node {
                     (true, Some(_)) => FABRIC_MBPS,
                     (true, None) => 10_000,
                 },
-                mtu: if up && hca.is_some() { 9000 } else { 1500 },
+                // A cable that is out changes no setting.
+                mtu: if address.is_some() && hca.is_some() { fabric_mtu } else { 1500 },
+                has_gid: !faults.gid_missing(),
                 address,
                 mac: mac(config.seed, index),
             }

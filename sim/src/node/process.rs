@@ -45,9 +45,7 @@ pub fn signal_group(leader: u32, signal: Signal) -> bool {
 
 /// Every live process whose environment names `node_dir`, without the caller itself.
 pub fn of_node(node_dir: &Path) -> Vec<u32> {
-    let mut entry = OsString::from(format!("{NODE_VARIABLE}="));
-    entry.push(node_dir);
-    let entry = entry.into_vec();
+    let entry = entry_of(node_dir);
     let own = std::process::id();
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -56,6 +54,32 @@ pub fn of_node(node_dir: &Path) -> Vec<u32> {
         .filter_map(|process| process.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid| *pid != own && belongs(*pid, &entry) && is_alive(*pid))
         .collect()
+}
+
+/// The process that started this one, or took it over.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// The words that a process was started with.
+pub(super) fn argv(pid: u32) -> Option<Vec<String>> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = bytes
+        .strip_suffix(b"\0")
+        .unwrap_or(&bytes)
+        .split(|byte| *byte == 0);
+    Some(
+        words
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect(),
+    )
+}
+
+/// Whether a process belongs to the node in this folder.
+pub(super) fn is_of_node(pid: u32, node_dir: &Path) -> bool {
+    belongs(pid, &entry_of(node_dir))
 }
 
 /// Kills every process of the node at once, as a cut of power does; gives how many.
@@ -73,6 +97,13 @@ pub fn kill_all(node_dir: &Path) -> usize {
             .count();
     }
     killed
+}
+
+/// How the environment names the node.
+fn entry_of(node_dir: &Path) -> Vec<u8> {
+    let mut entry = OsString::from(format!("{NODE_VARIABLE}="));
+    entry.push(node_dir);
+    entry.into_vec()
 }
 
 fn belongs(pid: u32, entry: &[u8]) -> bool {

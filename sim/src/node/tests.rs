@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
-use crate::faults::{EngineStage, Fault};
+use crate::faults::{EngineStage, Fault, HfRunner};
 
 const GIB: u64 = 1 << 30;
 
@@ -231,5 +231,28 @@ fn tools_are_links_and_linking_again_changes_nothing() {
         fs::read_link(node.bin().join("docker")).unwrap(),
         executable
     );
-    assert_eq!(fs::read_dir(node.bin()).unwrap().count(), 2);
+    let names = |node: &Node| {
+        let entries = fs::read_dir(node.bin()).unwrap().flatten();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        names(&node),
+        ["docker", "hf", "huggingface-cli", "nvidia-smi"]
+    );
+    node.set_fault(Fault::HfRunners {
+        only: vec![HfRunner::Uvx, HfRunner::LocalHf],
+    })
+    .unwrap();
+    assert_eq!(names(&node), ["docker", "nvidia-smi", "uvx"]);
+    assert!(node.home().join(".local/bin/hf").is_symlink());
+    node.clear_faults(None).unwrap();
+    assert_eq!(
+        names(&node),
+        ["docker", "hf", "huggingface-cli", "nvidia-smi"]
+    );
+    assert!(!node.home().join(".local/bin/hf").exists());
 }

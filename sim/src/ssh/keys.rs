@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::LineEnding;
@@ -65,8 +65,58 @@ pub fn authorize(node: &Node, key: &PublicKey) -> Result<(), SshError> {
     Ok(())
 }
 
+/// Lets every node log in to every other one: each gets a key of its own and knows the others' host keys under
+/// all their addresses, as after `ssh-copy-id` in both directions.
+pub fn introduce(nodes: &[Node]) -> Result<(), SshError> {
+    for from in nodes {
+        let path = from.home().join(".ssh/id_ed25519");
+        let own = key_at(&path)?;
+        let mut known = String::new();
+        for to in nodes.iter().filter(|to| to.dir() != from.dir()) {
+            authorize(to, own.public_key())?;
+            known.push_str(&known_lines(to)?);
+        }
+        let list = from.home().join(".ssh/known_hosts");
+        crate::node::files::write_atomic(&list, known.as_bytes())?;
+        own_all(from)?;
+    }
+    nodes.iter().try_for_each(own_all)
+}
+
+/// What a client's list has of `node`.
+fn known_lines(node: &Node) -> Result<String, SshError> {
+    let config = node.config();
+    let key = host_key(node, false)?;
+    let line = key
+        .public_key()
+        .to_openssh()
+        .map_err(|source| SshError::Key {
+            path: host_key_path(node, false).display().to_string(),
+            source,
+        })?;
+    let addresses = std::iter::once(&config.address).chain(&config.fabric);
+    let lines = addresses.map(|address| match config.ssh_port {
+        22 => format!("{address} {line}\n"),
+        port => format!("[{address}]:{port} {line}\n"),
+    });
+    Ok(lines.collect())
+}
+
+/// Gives the keys of a node to whom the node belongs: they may have been made by root.
+fn own_all(node: &Node) -> Result<(), SshError> {
+    let own = fs::metadata(node.dir()).map_err(NodeError::io("look at", node.dir()))?;
+    for folder in [node.home().join(".ssh"), node.dir().join("ssh")] {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            std::os::unix::fs::chown(&path, Some(own.uid()), Some(own.gid()))
+                .map_err(NodeError::io("change the owner of", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether `home/.ssh/authorized_keys` has this key.
-pub(super) fn is_authorized(node: &Node, key: &PublicKey) -> bool {
+pub(crate) fn is_authorized(node: &Node, key: &PublicKey) -> bool {
     let Ok(text) = fs::read_to_string(authorized_keys(node)) else {
         return false;
     };

@@ -227,7 +227,12 @@ pub(super) fn ping(node: &Node, args: &[String]) -> Outcome {
     let over_fabric = fabric
         .iter()
         .any(|own| net(*own) == net(address) && *own != address);
-    let mtu = if over_fabric { 9000 } else { 1500 };
+    let interfaces = node.interfaces();
+    let out = interfaces
+        .iter()
+        .filter(|i| i.address.is_some_and(|own| fabric.contains(&own)))
+        .find(|i| over_fabric && i.address.is_some_and(|own| net(own) == net(address)));
+    let mtu = out.map_or(1500, |interface| interface.mtu);
     console::out(&format!(
         "PING {address} ({address}) {}({}) bytes of data.",
         ping.size,

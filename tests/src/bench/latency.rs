@@ -22,6 +22,29 @@ pub async fn status(fleet: &Fleet) -> Result<Figure> {
     Ok(Figure::new("api_status_p99", status, "ms", "p99 of /healthz", health).at_most(2.0))
 }
 
+/// The p99 of `/api/status` over `requests` requests.
+pub(super) async fn few(fleet: &Fleet, requests: usize) -> Result<f64> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(5))
+        .build()?;
+    let url = format!("http://{}/api/status", fleet.daemon.address());
+    let mut times = Vec::with_capacity(requests);
+    for _ in 0..requests {
+        let began = Instant::now();
+        client
+            .get(&url)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
+        times.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(requests * 99 / 100).copied().unwrap_or(f64::NAN))
+}
+
 async fn p99(client: &reqwest::Client, url: &str) -> Result<f64> {
     let mut times = Vec::with_capacity(REQUESTS);
     for n in 0..REQUESTS + 100 {

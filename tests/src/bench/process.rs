@@ -81,6 +81,25 @@ pub async fn polls(fleet: &Fleet) -> Result<Vec<Figure>> {
     ])
 }
 
+/// The poll loop of twenty nodes at the default interval: share of one core, percent.
+pub async fn twenty() -> Result<Figure> {
+    let options = FleetOptions {
+        nodes: 20,
+        models: vec![SMALL],
+        settings: vec![("POLL_INTERVAL_S", "5".to_owned())],
+        ..FleetOptions::default()
+    };
+    let fleet = Fleet::start(&options)?;
+    fleet.daemon.settled().await?;
+    seen(&fleet.daemon, 60).await?;
+    let (cpu, began) = (cpu_ms(&fleet.daemon)?, Instant::now());
+    tokio::time::sleep(MEASURED).await;
+    let spent = cpu_ms(&fleet.daemon)? - cpu;
+    let share = spent / (began.elapsed().as_secs_f64() * 1000.0) * 100.0;
+    let tool = prober_ms(&fleet)?;
+    Ok(Figure::new("poll_20_nodes_cpu", share, "%", "ms of sh + true", tool).at_most(5.0))
+}
+
 /// When each node was read last.
 async fn newest_readings(daemon: &Daemon) -> Result<BTreeMap<NodeId, Option<Time>>> {
     let status = daemon.status().await?;
@@ -154,7 +173,7 @@ async fn seen(daemon: &Daemon, n: u32) -> Result<f64> {
 }
 
 /// Sessions that the servers have opened.
-fn sessions(fleet: &Fleet) -> usize {
+pub(super) fn sessions(fleet: &Fleet) -> usize {
     fleet
         .sparks
         .iter()
@@ -190,7 +209,7 @@ pub(super) fn cpu_ms(daemon: &Daemon) -> Result<f64> {
     Ok(ticks * 10.0)
 }
 
-fn rss_mib(daemon: &Daemon) -> Result<f64> {
+pub(super) fn rss_mib(daemon: &Daemon) -> Result<f64> {
     let status = std::fs::read_to_string(format!(
         "/proc/{}/status",
         daemon.pid().context("no daemon")?

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use spark_e2e::bench::{Figure, latency, process, report, swap, terminal};
+use spark_e2e::bench::{Figure, inventory, latency, logs, process, report, swap, terminal};
 use spark_e2e::fleet::{Fleet, FleetOptions, SMALL};
 
 fn main() -> Result<ExitCode> {
@@ -30,6 +30,9 @@ async fn measure() -> Result<Vec<Figure>> {
     figures.push(terminal::key_to_repaint(&fleet).await?);
     drop(fleet);
     figures.extend(process::memory().await?);
+    figures.push(process::twenty().await?);
+    figures.extend(inventory::listing().await?);
+    figures.extend(logs::flood().await?);
     figures.push(swap::own_share().await?);
     Ok(figures)
 }

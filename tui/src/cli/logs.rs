@@ -16,10 +16,19 @@ pub(super) async fn run(context: &mut Context, args: Logs) -> Result<Exit, Failu
     let units = context.client.get::<UnitList>("/api/units").await?.units;
     let unit = pick::unit(&units, args.unit)?;
     let path = format!("/api/units/{unit}/logs?tail={}", args.tail);
-    if args.follow {
+    print(context, &path, args.follow).await
+}
+
+/// Prints the log at `path`, and goes on with new lines if told to.
+pub(super) async fn print(
+    context: &mut Context,
+    path: &str,
+    go_on: bool,
+) -> Result<Exit, Failure> {
+    if go_on {
         return follow(context, &format!("{path}&follow=true")).await;
     }
-    let text = context.client.text(&path).await?;
+    let text = context.client.text(path).await?;
     for line in text.lines() {
         if context.json {
             context.print_json("spark.log/1", &json!({ "text": line }))?;

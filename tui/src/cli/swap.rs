@@ -27,6 +27,7 @@ pub(super) async fn run(context: &mut Context, args: Swap) -> Result<Exit, Failu
         recipe: args.recipe.clone(),
         nodes: nodes.clone(),
         keep: args.keep,
+        allow: args.allow.clone(),
     };
     let preflight: Preflight = context.client.post("/api/preflight", &question).await?;
     let units = context.client.get::<UnitList>("/api/units").await?.units;
@@ -42,6 +43,7 @@ pub(super) async fn run(context: &mut Context, args: Swap) -> Result<Exit, Failu
         nodes,
         keep: args.keep,
         dry_run: false,
+        allow: question.allow,
     };
     let started: OperationStarted = context.client.post("/api/swap", &request).await?;
     let replaced = replaced(&preflight, &units);

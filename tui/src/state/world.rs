@@ -76,6 +76,10 @@ impl World {
                 self.snapshot.settings = e.section;
                 e.now
             }
+            Event::Connectivity(e) => {
+                status.connectivity = e.section.connectivity;
+                e.now
+            }
             Event::Heartbeat(e) => e.now,
             Event::Snapshot(_) | Event::Unknown(_) => return,
         };

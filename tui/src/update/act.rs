@@ -34,6 +34,7 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
         recipe: None,
         nodes: None,
         keep: false,
+        allow: Vec::new(),
     })]
 }
 

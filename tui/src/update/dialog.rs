@@ -71,6 +71,7 @@ fn effect(dialog: Dialog) -> Effect {
             nodes: None,
             keep: false,
             dry_run: false,
+            allow: Vec::new(),
         }),
         Question::Stop { unit, .. } => Effect::Stop(StopRequest {
             unit: Some(unit),

@@ -155,6 +155,7 @@ pub(super) const ROWS: &[Pattern] = &[
         &[
             r"no kernel image is available for execution on the device",
             r"cudaErrorNoKernelImageForDevice",
+            r"Error:.*sm_121.* is not compatible",
         ],
         [
             "The image was not built for this GPU",
@@ -237,6 +238,26 @@ pub(super) const ROWS: &[Pattern] = &[
             "A container was made but never started",
             "Docker's reason: {1}",
             "Look at `docker inspect` of the container; mostly a mount, a device or the command is at fault.",
+        ],
+    ),
+    Pattern::new(
+        "crash_loop",
+        Certain,
+        &[],
+        [
+            "A container starts again and again",
+            "{1} ended and was started {2} times in ten minutes: what makes it end is still there.",
+            "Look at the end of its log, and stop it until the cause is mended:",
+        ],
+    ),
+    Pattern::new(
+        "failing_launches",
+        Certain,
+        &[],
+        [
+            "Launches fail one after the other",
+            "The last {2} launches of {1} failed. The last one: {3}.",
+            "Trying again will not help: look at the operation for its cause, or launch the last good model.",
         ],
     ),
 ];

@@ -1,6 +1,6 @@
 //! Rows about what the engine refuses: flags, parsers, models, quantizations.
 
-use super::Certainty::Certain;
+use super::Certainty::{Certain, Likely, Noise};
 use super::Pattern;
 
 pub(super) const ROWS: &[Pattern] = &[
@@ -131,6 +131,39 @@ pub(super) const ROWS: &[Pattern] = &[
             "The model cannot be split or quantized like this",
             "Its shapes or its quantization do not go with the number of nodes or with this engine.",
             "Use one node, or another quantization.",
+        ],
+    ),
+    Pattern::new(
+        "garbage_answers",
+        Likely,
+        &[r"12 ?[*×] ?17\b.*\b(not|instead of) 204\b"],
+        [
+            "The model answers nonsense, fast",
+            "A known question got a wrong answer, as happens when a kernel does not fit the GPU or the quantization.",
+            "Try another attention or MoE backend, another image, or another quantization (NVFP4 and MXFP4 are suspect).",
+        ],
+    ),
+    Pattern::new(
+        "only_thoughts",
+        Likely,
+        &[
+            r#""content": ?(?:""|null).*"finish_reason": ?"length""#,
+            r#""finish_reason": ?"length".*"content": ?(?:""|null)"#,
+        ],
+        [
+            "The model only thought",
+            "It used up the whole answer for its reasoning, so the text is empty. It did not fail.",
+            "Ask with a larger max_tokens, or switch thinking off in the request.",
+        ],
+    ),
+    Pattern::new(
+        "still_at_work",
+        Noise,
+        &[r"No available shared memory broadcast block found in \d+ second"],
+        [
+            "It is quiet, not hung",
+            "A rank waits while another one reads weights or compiles.",
+            "Wait; look at the log of the other rank and at what it reads.",
         ],
     ),
 ];

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Pattern] = &[
         Certain,
         &[
             r"ibv_reg_mr.*Cannot allocate memory",
-            r"(RLIMIT_MEMLOCK|max locked memory|memlock.*(limit|too low|insufficient))",
+            r"(RLIMIT_MEMLOCK|max locked memory|memlock.*(\blimit|too low|insufficient))",
         ],
         [
             "The limit of locked memory is too low",

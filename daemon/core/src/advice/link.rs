@@ -48,16 +48,43 @@ pub(super) const ROWS: &[Pattern] = &[
         ],
     ),
     Pattern::new(
-        "ssh_unreachable",
+        "ssh_refused",
         Certain,
-        &[
-            r"ssh: connect to host .*(Connection refused|timed out|No route to host)",
-            r"Connection timed out during banner exchange",
+        &[r"ssh: connect to host (\S+).*Connection refused"],
+        [
+            "The node refuses SSH",
+            "{1} is up, but its SSH server is not, or listens on another port.",
+            "It may be starting: wait a minute. Otherwise on the node: sudo systemctl start ssh",
         ],
+    ),
+    Pattern::new(
+        "ssh_timed_out",
+        Certain,
+        &[r"ssh: connect to host (\S+).*timed out"],
         [
             "The node does not answer",
-            "It is off, has another address, or is frozen.",
+            "{1} is off, or has another address.",
             "Check power, network and address.",
+        ],
+    ),
+    Pattern::new(
+        "ssh_no_route",
+        Certain,
+        &[r"ssh: connect to host (\S+).*(?:No route to host|Network is unreachable)"],
+        [
+            "There is no way to the node",
+            "The network to {1} is missing: a cable, an address or a route.",
+            "Check the cable and the addresses of both ends.",
+        ],
+    ),
+    Pattern::new(
+        "ssh_frozen",
+        Certain,
+        &[r"Connection timed out during banner exchange"],
+        [
+            "The node is frozen",
+            "It accepts connections, but its SSH server is silent: most likely its memory is used up.",
+            "Give it some minutes. If it stays so, switch it off and on, and give the model less memory.",
         ],
     ),
     Pattern::new(

@@ -44,12 +44,12 @@ pub(super) const ROWS: &[Pattern] = &[
         "context_too_long",
         Certain,
         &[
-            r"max seq len \((\d+)\), \(?([\d.]+) GiB KV cache is needed, which is larger than the available KV cache memory \(([\d.]+) GiB\)",
+            r"max seq len \((\d+)\), \(?([\d.]+) GiB KV cache is needed, which is larger than the available KV cache memory \(([\d.]+) GiB\)(?:.*estimated maximum model length is (\d+))?",
         ],
         [
             "The context is too long for the memory",
             "One request of {1} tokens needs {2} GiB of KV cache, and {3} GiB are available.",
-            "Set --max-model-len to the length that the engine names as possible, or use --kv-cache-dtype=fp8.",
+            "Set --max-model-len to what fits (the engine estimates: {4}), or use --kv-cache-dtype=fp8.",
         ],
     ),
     Pattern::new(

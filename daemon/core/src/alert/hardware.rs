@@ -1,9 +1,9 @@
-//! Disks, heat, processes that hold GPU memory by themselves, and the cable between two Sparks.
+//! Disks, heat, and processes that hold GPU memory by themselves.
 
 use spark_ipc::model::alert::{AlertKind, Severity};
-use spark_ipc::model::node::{Disk, FabricPort, GpuProcess, Interface};
+use spark_ipc::model::node::{Disk, GpuProcess};
 
-use super::{Case, Finding, Limits, gib};
+use super::{Case, Finding, Limits, Timing, gib};
 
 /// Percent of what can be used.
 const DISK: Limits = Limits {
@@ -25,8 +25,11 @@ const HEAT: Limits = Limits {
 /// A process with less is of no account.
 const ORPHAN_LEAST_BYTES: u64 = 100 << 20;
 
-/// Megabits per second of a good cable between two Sparks.
-const FABRIC_SPEED_MBPS: u64 = 200_000;
+/// A process may be seen outside of its container for a moment while that begins or ends.
+const ORPHAN: Timing = Timing::new(10.0, 0.0);
+
+/// The flag of the driver comes and goes while the GPU is at its limit.
+const SLOWED: Timing = Timing::new(0.0, 30.0);
 
 pub(super) fn disks(case: &Case<'_>) -> Vec<Finding> {
     case.node
@@ -64,7 +67,12 @@ fn full(case: &Case<'_>, disk: &Disk) -> Option<Finding> {
             "{} is {percent:.0} % full, {free:.0} GiB are left.",
             disk.mount
         ),
-        fix: Some("Delete models that are not needed, or: docker image prune".to_owned()),
+        fix: Some(
+            "Delete models that are not needed: spark-control models lists them with their sizes. For images: \
+             docker image prune"
+                .to_owned(),
+        ),
+        timing: Timing::AT_ONCE,
     })
 }
 
@@ -99,6 +107,7 @@ pub(super) fn thermal(case: &Case<'_>) -> Option<Finding> {
             "Give it air and distance to the other one. To cap the clock: sudo nvidia-smi -lgc 300,2000"
                 .to_owned(),
         ),
+        timing: SLOWED,
     })
 }
 
@@ -131,53 +140,6 @@ fn orphan(process: &GpuProcess) -> Finding {
         title: "GPU process without a container".to_owned(),
         text: format!("{name} (process {pid}) holds {held} of memory and runs in no container."),
         fix: Some(format!("If nobody needs it: kill {pid}")),
+        timing: ORPHAN,
     }
-}
-
-/// Ports that are meant to be used: those with an address.
-pub(super) fn fabric(case: &Case<'_>) -> Vec<Finding> {
-    let node = case.node;
-    let used = node.fabric.iter().filter_map(|port| {
-        let name = port.interface.as_deref()?;
-        let interface = node.interfaces.iter().find(|i| i.name == name)?;
-        (!interface.addresses.is_empty()).then_some((port, interface))
-    });
-    used.filter_map(|(port, interface)| bad_port(port, interface))
-        .collect()
-}
-
-fn bad_port(port: &FabricPort, interface: &Interface) -> Option<Finding> {
-    let name = &interface.name;
-    let down = interface.carrier == Some(false) || interface.state == "down";
-    let slow = interface
-        .speed_mbps
-        .filter(|speed| *speed < FABRIC_SPEED_MBPS);
-    let (severity, title, text) = match (down, slow) {
-        (true, _) => (
-            Severity::Critical,
-            "Fabric link is down",
-            format!("{name} ({}) has an address, but no link.", port.hca),
-        ),
-        (false, Some(speed)) => (
-            Severity::Warning,
-            "Fabric link is slow",
-            format!(
-                "{name} ({}) runs at {} Gb/s instead of 200 Gb/s.",
-                port.hca,
-                speed / 1000
-            ),
-        ),
-        (false, None) => return None,
-    };
-    Some(Finding {
-        kind: AlertKind::Link,
-        detail: Some(name.clone()),
-        severity,
-        title: title.to_owned(),
-        text,
-        fix: Some(
-            "Seat the QSFP cable anew at both ends; if that does not help, restart both Sparks."
-                .to_owned(),
-        ),
-    })
 }

@@ -3,8 +3,11 @@
 use spark_ipc::model::alert::{AlertKind, Severity};
 use spark_ipc::model::node::{DockerState, Freshness, LinkCause, LinkState};
 
-use super::{Case, Finding};
+use super::{Case, Finding, Timing};
 use crate::health::link::{Place, explain};
+
+/// A restart of Docker takes some seconds.
+const DOCKER: Timing = Timing::new(8.0, 0.0);
 
 pub(super) fn unreachable(case: &Case<'_>) -> Option<Finding> {
     let node = case.node;
@@ -32,6 +35,7 @@ pub(super) fn unreachable(case: &Case<'_>) -> Option<Finding> {
         title: explained.title.to_owned(),
         text: node.link.message.clone().unwrap_or(explained.message),
         fix: Some(explained.fix),
+        timing: Timing::AT_ONCE,
     })
 }
 
@@ -43,13 +47,15 @@ pub(super) fn docker(case: &Case<'_>) -> Option<Finding> {
             Severity::Critical,
             "Docker is down",
             "The Docker daemon does not answer, so nothing can be started or stopped.".to_owned(),
-            "sudo systemctl restart docker".to_owned(),
+            "sudo systemctl start docker".to_owned(),
         ),
         DockerState::Denied => (
             Severity::Critical,
             "Docker refuses us",
             format!("{user} may not talk to Docker."),
-            format!("sudo usermod -aG docker {user}"),
+            format!(
+                "sudo usermod -aG docker {user} (it counts from the next login; we connect again by ourselves)"
+            ),
         ),
         DockerState::Missing => (
             Severity::Warning,
@@ -65,5 +71,6 @@ pub(super) fn docker(case: &Case<'_>) -> Option<Finding> {
         title: title.to_owned(),
         text,
         fix: Some(fix),
+        timing: DOCKER,
     })
 }

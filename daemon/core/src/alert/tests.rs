@@ -1,12 +1,19 @@
-//! Each alert: raised at its limit, held in between, cleared at a better value.
+//! Each alert: raised at its limit after its time, held in between, cleared at a better value.
 
 use spark_ipc::model::node::{
-    Disk, DockerState, FabricPort, Freshness, Gpu, GpuProcess, Identity, Interface, Link,
-    LinkCause, LinkState, Temperature, UnifiedMemory,
+    Container, DockerState, Freshness, KernelLine, Link, LinkCause, LinkState,
 };
 
 use super::*;
 use crate::health::{Address, Tracked};
+
+mod engine;
+mod fabric;
+mod hardware;
+mod launches;
+mod life;
+mod memory;
+mod tools;
 
 const GIB: u64 = 1 << 30;
 
@@ -27,6 +34,23 @@ fn healthy() -> Node {
     node.link.state = LinkState::Connected;
     node.freshness = Freshness::Fresh;
     node
+}
+
+/// A container with this sentence of Docker's.
+fn container(name: &str, status: &str) -> Container {
+    let state = match status.split(' ').next() {
+        Some("Up") => "running",
+        Some("Restarting") => "restarting",
+        _ => "exited",
+    };
+    Container {
+        id: format!("id of {name}"),
+        name: name.to_owned(),
+        image: "image".to_owned(),
+        state: state.to_owned(),
+        status: status.to_owned(),
+        owner: "other".to_owned(),
+    }
 }
 
 /// The alerts of a series of states of one node, ten seconds apart: kind and severity.
@@ -61,228 +85,6 @@ fn with(change: impl FnOnce(&mut Node)) -> Node {
     node
 }
 
-#[test]
-fn memory_low() {
-    let gib = |tenths: u64| {
-        with(|node| {
-            let memory = UnifiedMemory {
-                total_bytes: 120 * GIB,
-                available_bytes: tenths * GIB / 10,
-                ..UnifiedMemory::default()
-            };
-            node.memory = Some(memory);
-        })
-    };
-    let steps = [
-        (80, None),
-        (79, WARNING),
-        (89, WARNING),
-        (91, None),
-        (29, CRITICAL),
-        (39, CRITICAL),
-        (41, WARNING),
-        (91, None),
-    ];
-    check(
-        AlertKind::MemoryLow,
-        steps.map(|(value, expected)| (gib(value), expected)),
-    );
-}
-
-#[test]
-fn disk() {
-    let disk = |percent: u64, total: u64| {
-        with(|node| {
-            let used_bytes = total * percent / 100 * GIB;
-            let available_bytes = total * GIB - used_bytes;
-            node.disks = vec![Disk {
-                mount: "/".to_owned(),
-                total_bytes: total * GIB,
-                used_bytes,
-                available_bytes,
-            }];
-        })
-    };
-    let big = [
-        (85, None),
-        (86, WARNING),
-        (84, WARNING),
-        (83, None),
-        (96, CRITICAL),
-        (94, CRITICAL),
-        (93, WARNING),
-        (80, None),
-    ];
-    check(
-        AlertKind::Disk,
-        big.map(|(percent, expected)| (disk(percent, 4000), expected)),
-    );
-    check(
-        AlertKind::Disk,
-        [(disk(10, 50), CRITICAL), (disk(10, 100), None)],
-    );
-}
-
-#[test]
-fn thermal() {
-    let hot = |celsius: f64| {
-        with(|node| {
-            node.temperatures = vec![Temperature {
-                sensor: "acpitz".to_owned(),
-                temperature_c: celsius,
-            }];
-        })
-    };
-    let steps = [
-        (80.0, None),
-        (81.0, WARNING),
-        (78.0, WARNING),
-        (76.0, None),
-        (91.0, CRITICAL),
-        (88.0, CRITICAL),
-        (86.0, WARNING),
-        (70.0, None),
-    ];
-    check(
-        AlertKind::Thermal,
-        steps.map(|(celsius, expected)| (hot(celsius), expected)),
-    );
-    let slowed = with(|node| {
-        node.gpu = Some(Gpu {
-            throttle: vec!["hw_thermal_slowdown".to_owned()],
-            ..Gpu::default()
-        });
-    });
-    check(AlertKind::Thermal, [(slowed, CRITICAL), (healthy(), None)]);
-}
-
-#[test]
-fn orphan_process() {
-    let process = |orphan, memory_bytes| {
-        with(|node| {
-            let process = GpuProcess {
-                pid: 7,
-                name: "python3".to_owned(),
-                memory_bytes,
-                container: None,
-                orphan,
-            };
-            node.gpu_processes = Some(vec![process]);
-        })
-    };
-    check(
-        AlertKind::OrphanProcess,
-        [
-            (process(true, Some(GIB)), WARNING),
-            (process(true, None), WARNING),
-            (process(true, Some(1 << 20)), None),
-            (process(false, Some(GIB)), None),
-        ],
-    );
-}
-
-#[test]
-fn low_power() {
-    let gpu = |load, clock, power, pstate: &str| {
-        with(|node| {
-            node.gpu = Some(Gpu {
-                utilization_percent: Some(load),
-                sm_clock_mhz: Some(clock),
-                power_w: Some(power),
-                pstate: Some(pstate.to_owned()),
-                ..Gpu::default()
-            });
-        })
-    };
-    let stuck = || gpu(96.0, 799, 19.5, "P0");
-    check(
-        AlertKind::LowPower,
-        [
-            (stuck(), None),
-            (stuck(), None),
-            (stuck(), None),
-            (stuck(), CRITICAL),
-            (gpu(85.0, 1500, 35.0, "P0"), CRITICAL),
-            (gpu(96.0, 2281, 92.5, "P0"), None),
-            (stuck(), None),
-            (gpu(0.0, 208, 3.6, "P8"), None),
-            (stuck(), None),
-        ],
-    );
-}
-
-#[test]
-fn reboot() {
-    let booted = |id: &str| {
-        with(|node| {
-            node.identity = Identity {
-                boot_id: Some(id.to_owned()),
-                ..Identity::default()
-            }
-        })
-    };
-    let standing = (0..90).map(|_| (booted("b"), WARNING));
-    let states = [(booted("a"), None), (healthy(), None), (booted("a"), None)];
-    check(
-        AlertKind::Reboot,
-        states
-            .into_iter()
-            .chain(standing)
-            .chain([(booted("b"), None)]),
-    );
-}
-
-#[test]
-fn docker() {
-    let docker = |state| with(|node| node.docker = Some(state));
-    check(
-        AlertKind::Docker,
-        [
-            (docker(DockerState::Ok), None),
-            (docker(DockerState::Down), CRITICAL),
-            (docker(DockerState::Denied), CRITICAL),
-            (docker(DockerState::Missing), WARNING),
-            (docker(DockerState::Ok), None),
-        ],
-    );
-}
-
-#[test]
-fn fabric_link() {
-    let port = |carrier, speed, addresses: &[&str]| {
-        with(|node| {
-            node.fabric = vec![FabricPort {
-                hca: "rocep1s0f1".to_owned(),
-                interface: Some("enp1".to_owned()),
-                state: None,
-                rate_gbps: None,
-            }];
-            node.interfaces = vec![Interface {
-                name: "enp1".to_owned(),
-                addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
-                state: "up".to_owned(),
-                carrier: Some(carrier),
-                speed_mbps: speed,
-                mtu: None,
-                rx_bytes: None,
-                tx_bytes: None,
-                carrier_changes: None,
-            }];
-        })
-    };
-    let address = ["192.168.100.10/24"];
-    check(
-        AlertKind::Link,
-        [
-            (port(true, Some(200_000), &address), None),
-            (port(true, Some(100_000), &address), WARNING),
-            (port(false, None, &address), CRITICAL),
-            (port(true, Some(200_000), &address), None),
-            (port(false, None, &[]), None),
-        ],
-    );
-}
-
 fn broken(cause: LinkCause, freshness: Freshness) -> Node {
     with(|node| {
         node.link = Link {
@@ -292,40 +94,6 @@ fn broken(cause: LinkCause, freshness: Freshness) -> Node {
         };
         node.freshness = freshness;
     })
-}
-
-#[test]
-fn unreachable_once_the_values_have_aged() {
-    check(
-        AlertKind::Unreachable,
-        [
-            (broken(LinkCause::Lost, Freshness::Fresh), None),
-            (broken(LinkCause::Lost, Freshness::Unreachable), CRITICAL),
-            (
-                broken(LinkCause::NoBanner, Freshness::Unreachable),
-                CRITICAL,
-            ),
-            (healthy(), None),
-        ],
-    );
-}
-
-#[test]
-fn host_key_at_once() {
-    check(
-        AlertKind::HostKey,
-        [
-            (
-                broken(LinkCause::HostKeyUnknown, Freshness::Unknown),
-                WARNING,
-            ),
-            (
-                broken(LinkCause::HostKeyChanged, Freshness::Fresh),
-                CRITICAL,
-            ),
-            (healthy(), None),
-        ],
-    );
 }
 
 #[test]
@@ -343,4 +111,33 @@ fn an_alert_keeps_its_id_and_its_begin_while_it_stands() {
         ("spark1/unreachable", at(0))
     );
     assert_ne!(first[0].text, second[0].text);
+}
+
+#[test]
+fn every_alert_says_what_to_do_and_has_an_id_of_its_own() {
+    let node = with(|node| {
+        node.docker = Some(DockerState::Down);
+        node.freshness = Freshness::Stale;
+        let line = |text: &str| KernelLine {
+            at: None,
+            text: text.to_owned(),
+        };
+        node.kernel = vec![line("oom-kill:x"), line("NVRM: Xid 13")];
+    });
+    let mut memory = Memory::default();
+    let alerts = evaluate(&[], &mut memory, std::slice::from_ref(&node), at(0));
+    let alerts = evaluate(&alerts, &mut memory, &[node], at(60));
+    let mut ids: Vec<&str> = alerts.iter().map(|a| a.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "spark1/docker",
+            "spark1/kernel/oom",
+            "spark1/kernel/xid",
+            "spark1/reading/poll"
+        ]
+    );
+    let helps = |alert: &Alert| alert.fix.as_ref().is_some_and(|fix| !fix.is_empty());
+    assert!(alerts.iter().all(helps));
 }

@@ -1,14 +1,13 @@
-//! Reading a recipe file entry by entry.
+//! Reading a recipe file entry by entry, so that a mistake in one costs no other (see [`crate::entries`]).
 //!
-//! A YAML parser stops at the first mistake, so a block list is cut into its entries first, and each is
-//! parsed as a file of its own with the other entries blanked out: its line numbers stay true and a mistake
-//! (a tab, an open quote) stays its own. Entries can therefore share no anchors. Files in flow style (JSON is
-//! YAML too) are parsed whole.
+//! Files in flow style (JSON is YAML too) are parsed whole.
 
 use serde::Deserialize;
 use serde_saphyr::{Error, Spanned};
 use spark_ipc::model::recipe::Recipe;
 use spark_ipc::text::clean_line;
+
+use crate::entries::{List, blanked, list};
 
 /// A recipe and where it begins.
 #[derive(Debug)]
@@ -45,47 +44,10 @@ pub(super) fn recipes(text: &str) -> Parsed {
     if text.trim().is_empty() {
         return Parsed::default();
     }
-    match entries(text) {
+    match list(text, "recipes") {
         Some(list) => block_style(text, &list),
         None => whole(text),
     }
-}
-
-/// Where the entries of the block list under `recipes:` are, by line (from 0, half open).
-struct List {
-    key_line: usize,
-    entries: Vec<(usize, usize)>,
-}
-
-fn entries(text: &str) -> Option<List> {
-    let lines: Vec<&str> = text.lines().collect();
-    let key_line = lines
-        .iter()
-        .position(|l| l.trim_end().split(" #").next().map(str::trim_end) == Some("recipes:"))?;
-    let is_content = |l: &str| !l.trim().is_empty() && !l.trim_start().starts_with('#');
-    let first =
-        (key_line + 1..lines.len()).find(|i| lines.get(*i).is_some_and(|l| is_content(l)))?;
-    let indent = indent_of(lines.get(first)?);
-    let starts_entry = |l: &str| indent_of(l) == indent && l.trim_start().starts_with('-');
-    let ends_list = |l: &str| is_content(l) && indent_of(l) <= indent && !starts_entry(l);
-    if !starts_entry(lines.get(first)?) {
-        return None;
-    }
-    let end = (first..lines.len())
-        .find(|i| lines.get(*i).is_some_and(|l| ends_list(l)))
-        .unwrap_or(lines.len());
-    let starts: Vec<usize> = (first..end)
-        .filter(|i| lines.get(*i).is_some_and(|l| starts_entry(l)))
-        .collect();
-    let ends = starts.iter().skip(1).copied().chain([end]);
-    Some(List {
-        key_line,
-        entries: starts.iter().copied().zip(ends).collect(),
-    })
-}
-
-fn indent_of(line: &str) -> usize {
-    line.len() - line.trim_start_matches(' ').len()
 }
 
 fn block_style(text: &str, list: &List) -> Parsed {
@@ -156,15 +118,6 @@ fn found(entry: Spanned<Recipe>) -> Found {
         line,
         column,
     }
-}
-
-/// `text` with every line emptied that is not to be kept.
-fn blanked(text: &str, keep: impl Fn(usize) -> bool) -> String {
-    let kept = text
-        .lines()
-        .enumerate()
-        .map(|(i, l)| if keep(i) { l } else { "" });
-    kept.flat_map(|l| [l, "\n"]).collect()
 }
 
 fn fault(error: &Error, fallback_line: usize) -> Fault {

@@ -167,6 +167,30 @@ fn what_was_not_read_keeps_its_last_value_and_a_warning_says_so() {
 }
 
 #[test]
+fn a_value_that_a_tool_would_not_tell_ages_by_itself() {
+    let mut one = tracked();
+    let nonsense = Warning {
+        section: "gpu",
+        problem: Problem::NotUnderstood("<html>".to_owned()),
+    };
+    one.observe(Reading::default(), &[], 1.0, at(0));
+    for second in [5, 10] {
+        let looked = std::slice::from_ref(&nonsense);
+        one.observe(Reading::default(), looked, 1.0, at(second));
+    }
+    let seen: Vec<_> = one
+        .node
+        .stale
+        .iter()
+        .map(|s| (s.section.as_str(), s.read_at, s.failed_looks))
+        .collect();
+    assert_eq!(seen, [("gpu", Some(start()), 2)]);
+    assert_eq!(one.node.observed_at, Some(at(10).now));
+    one.observe(Reading::default(), &[], 1.0, at(15));
+    assert_eq!(one.node.stale, []);
+}
+
+#[test]
 fn cpu_percent_is_a_difference_and_a_restart_begins_anew() {
     let mut one = tracked();
     let mut look = |busy, total, boot: &str, second| {

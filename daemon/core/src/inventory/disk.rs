@@ -7,6 +7,8 @@ use spark_ipc::text::clean_line;
 
 use crate::shell::Remote;
 
+mod params;
+
 /// Most bytes of one model's configuration that are carried.
 const CONFIG_LIMIT: usize = 64 * 1024;
 /// Most characters of one key or text of it.
@@ -39,13 +41,18 @@ pub struct DiskModel {
     pub size_bytes: u64,
     /// Bytes of the weight files of the snapshot.
     pub weight_bytes: u64,
+    /// Bytes of all weights, as the index of the shards tells them.
+    pub index_bytes: Option<u64>,
     pub incomplete_bytes: u64,
     /// The first eight files that are missing or dangling.
     pub missing: Vec<String>,
     pub missing_count: u32,
-    /// What files there are that tell its kind, e.g. `gguf`, `pooling`, `chat_template`, `adapter`.
+    /// What files there are that tell its kind, e.g. `gguf`, `pooling`, `chat_template`, `adapter`; none when the
+    /// node could not be asked for them.
     pub markers: Vec<String>,
-    /// The facts of `config.json` that decisions rest on.
+    /// The model that an adapter was made for, as `adapter_config.json` names it.
+    pub adapter_base: Option<String>,
+    /// The facts of `config.json` that decisions rest on, else those of `params.json` in its words.
     pub config: Option<Value>,
     /// `quantization` of `hf_quant_config.json`.
     pub quant_config: Option<Value>,
@@ -55,6 +62,13 @@ pub struct DiskModel {
 impl DiskModel {
     pub fn complete(&self) -> bool {
         self.state == DiskState::Complete
+    }
+
+    /// Bytes of the weights once all of them are there.
+    pub fn full_weight_bytes(&self) -> u64 {
+        let unfinished = !self.complete();
+        let told = self.index_bytes.filter(|_| unfinished);
+        told.unwrap_or(0).max(self.weight_bytes)
     }
 
     pub(crate) fn has(&self, marker: &str) -> bool {
@@ -80,6 +94,7 @@ struct Line {
     bytes: u64,
     #[serde(default)]
     weight_bytes: u64,
+    index_bytes: Option<u64>,
     #[serde(default)]
     incomplete_bytes: u64,
     #[serde(default)]
@@ -88,7 +103,9 @@ struct Line {
     missing_n: u32,
     #[serde(default)]
     markers: Vec<String>,
+    adapter_base: Option<String>,
     config: Option<Value>,
+    params: Option<Value>,
     quant_config: Option<Value>,
     #[serde(default)]
     warnings: Vec<String>,
@@ -164,6 +181,8 @@ fn model(line: Line) -> Result<DiskModel, String> {
     };
     let is_commit =
         line.commit.len() <= 64 && line.commit.bytes().all(|b| b.is_ascii_alphanumeric());
+    let params = line.params.filter(is_small_object);
+    let config = line.config.filter(is_small_object);
     Ok(DiskModel {
         repo,
         state: line.state,
@@ -171,13 +190,20 @@ fn model(line: Line) -> Result<DiskModel, String> {
         revisions: line.revisions,
         size_bytes: line.bytes,
         weight_bytes: line.weight_bytes,
+        index_bytes: line.index_bytes,
         incomplete_bytes: line.incomplete_bytes,
         missing: clean(&line.missing, 8),
         missing_count: line
             .missing_n
             .max(u32::try_from(line.missing.len()).unwrap_or(u32::MAX)),
         markers: clean(&line.markers, 32),
-        config: line.config.filter(is_small_object).map(cleaned),
+        adapter_base: line
+            .adapter_base
+            .map(|base| clean_line(&base, 200))
+            .filter(|base| !base.is_empty()),
+        config: config
+            .or_else(|| params.as_ref().map(params::as_config))
+            .map(cleaned),
         quant_config: line.quant_config.filter(is_small_object).map(cleaned),
         warnings: clean(&line.warnings, 8),
     })

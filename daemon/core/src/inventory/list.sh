@@ -6,13 +6,20 @@ import json, os, re, stat, sys, time
 
 WEIGHTS = ('.safetensors', '.gguf', '.bin', '.pt', '.pth', '.nemo', '.onnx')
 FRESH_S = 60
-CONFIG_KEYS = '''model_type architectures torch_dtype dtype hidden_size num_hidden_layers num_attention_heads
-num_key_value_heads head_dim intermediate_size moe_intermediate_size num_experts num_local_experts n_routed_experts
-num_experts_per_tok vocab_size max_position_embeddings rope_scaling layer_types full_attention_interval sliding_window
-attn_layer_indices hybrid_override_pattern kv_lora_rank qk_rope_head_dim num_nextn_predict_layers
-mtp_num_hidden_layers auto_map tie_word_embeddings'''.split()
+CONFIG_KEYS = '''model_type architectures torch_dtype dtype hidden_size num_hidden_layers num_layers
+num_attention_heads num_key_value_heads head_dim global_head_dim num_global_key_value_heads num_kv_shared_layers
+intermediate_size moe_intermediate_size num_experts num_local_experts n_routed_experts moe_num_experts
+num_experts_per_tok vocab_size max_position_embeddings n_positions max_seq_len seq_length rope_scaling rope_parameters
+layer_types layers_block_type full_attention_interval full_attn_idxs sliding_window sliding_window_pattern
+use_sliding_window attention_chunk_size attn_layer_indices attn_layer_period attn_layer_offset attn_type_list
+hybrid_override_pattern kv_lora_rank qk_rope_head_dim index_head_dim compress_ratios linear_num_value_heads
+linear_key_head_dim linear_value_head_dim mamba_num_heads mamba_head_dim ssm_state_size mamba_n_heads mamba_d_head
+mamba_d_state num_nextn_predict_layers mtp_num_hidden_layers auto_map tie_word_embeddings
+transformers_version'''.split()
 QUANT_KEYS = '''quant_method bits group_size activation_scheme weight_block_size format quant_algo
-kv_cache_quant_algo'''.split()
+kv_cache_quant_algo kv_cache_scheme'''.split()
+PARAMS_KEYS = '''dim n_layers head_dim hidden_dim n_heads n_kv_heads vocab_size sliding_window kv_lora_rank
+qk_rope_head_dim max_seq_len max_position_embeddings'''.split()
 PARTS = ('text_config', 'llm_config', 'language_config')
 
 
@@ -48,9 +55,28 @@ def config_facts(source):
     kept = pick(source, CONFIG_KEYS)
     if isinstance(source.get('quantization_config'), dict):
         kept['quantization_config'] = quantization(source['quantization_config'])
+    if isinstance(source.get('linear_attn_config'), dict):
+        kept['linear_attn_config'] = pick(source['linear_attn_config'], ('full_attn_layers', 'num_heads', 'head_dim'))
+    if isinstance(source.get('block_configs'), list):
+        kept['block_configs'] = [
+            {'attention': pick(block.get('attention') or {}, ('n_heads_in_group', 'no_op'))}
+            for block in source['block_configs'][:200] if isinstance(block, dict)]
     for part in PARTS:
         if isinstance(source.get(part), dict):
             kept[part] = config_facts(source[part])
+    return kept
+
+
+def params_facts(source):
+    kept = pick(source, PARAMS_KEYS)
+    for part, keys in (('moe', ('num_experts', 'num_experts_per_tok', 'expert_hidden_dim')),
+                       ('quantization', ('qformat_weight',))):
+        if isinstance(source.get(part), dict):
+            kept[part] = pick(source[part], keys)
+    if isinstance(source.get('vision_encoder'), dict):
+        kept['vision_encoder'] = {}
+    if isinstance(source.get('multimodal'), dict) and 'whisper_model_args' in source['multimodal']:
+        kept['multimodal'] = {'whisper_model_args': {}}
     return kept
 
 
@@ -59,6 +85,7 @@ class Model:
         self.folder, self.path, self.warnings = folder, path, []
         self.snapshot, self.commit, self.revisions = self.find_snapshot()
         self.files = self.snapshot_files()
+        self.index_bytes = None
 
     def warn(self, what, error=None):
         self.warnings.append(what if error is None else '%s: %s' % (what, error))
@@ -135,13 +162,17 @@ class Model:
             return {}
 
     def shards(self):
-        """Every file that an index of shards names."""
+        """Every file that an index of shards names; notes the bytes that the main one tells."""
         named = set()
         for name, size in self.files.items():
             if not name.endswith('.index.json') or size <= 0:
                 continue
             try:
-                for shard in load(os.path.join(self.snapshot, name))['weight_map'].values():
+                index = load(os.path.join(self.snapshot, name))
+                if '/' not in name:
+                    told = (index.get('metadata') or {}).get('total_size')
+                    self.index_bytes = int(told) if isinstance(told, (int, float)) and 0 < told < 1 << 50 else None
+                for shard in index['weight_map'].values():
                     named.add(os.path.normpath(os.path.join(os.path.dirname(name), shard)))
             except Exception as error:
                 self.warn('bad index %s' % name, error)
@@ -181,8 +212,10 @@ class Model:
         found = {name.rsplit('.', 1)[-1] for name in weights}
         known = {'1_Pooling/config.json': 'pooling', 'modules.json': 'pooling', 'model_index.json': 'diffusers',
                  'adapter_config.json': 'adapter', 'chat_template.jinja': 'chat_template', 'params.json': 'params',
-                 'tekken.json': 'tekken', 'tokenizer.json': 'tokenizer', 'tokenizer.model': 'tokenizer'}
+                 'chat_template.json': 'chat_template', 'tekken.json': 'tekken', 'tokenizer.json': 'tokenizer', 'tokenizer.model': 'tokenizer'}
         found |= {mark for name, mark in known.items() if self.files.get(name, -1) >= 0}
+        if any(name.startswith('consolidated') for name in weights):
+            found.add('consolidated')
         try:
             if load(os.path.join(self.snapshot, 'tokenizer_config.json')).get('chat_template'):
                 found.add('chat_template')
@@ -220,7 +253,10 @@ class Model:
             'bytes': total, 'incomplete_bytes': unfinished, 'missing': gone[:8], 'missing_n': len(gone),
             'weight_bytes': sum(max(self.files.get(name, 0), 0) for name in loaded),
             'markers': self.markers(weights) if self.snapshot else [],
+            'index_bytes': self.index_bytes,
+            'adapter_base': self.facts_of('adapter_config.json', lambda c: str(c.get('base_model_name_or_path') or '')),
             'config': self.facts_of('config.json', config_facts),
+            'params': self.facts_of('params.json', params_facts),
             'quant_config': self.facts_of('hf_quant_config.json', lambda c: quantization(c.get('quantization') or {})),
             'warnings': self.warnings[:8],
         }

@@ -75,6 +75,11 @@ impl Fabric {
         self.ranks.get(rank).map(|port| port.link.address)
     }
 
+    /// The port of a rank in the network where all meet.
+    pub(crate) fn link(&self, rank: usize) -> Option<&FabricLink> {
+        self.ranks.get(rank).map(|port| &port.link)
+    }
+
     /// The MTU of every rank's port that tells one.
     pub(crate) fn mtus(&self) -> Vec<u32> {
         self.ranks.iter().filter_map(|port| port.link.mtu).collect()

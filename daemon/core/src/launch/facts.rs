@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use spark_ipc::id::ImageRef;
 use spark_ipc::text::clean_line;
 
+use super::peers::{self, Ping};
 use crate::shell::Remote;
 
 /// Facts of one node.
@@ -28,6 +29,10 @@ pub struct NodeFacts {
     pub nvidia_runtime: Option<bool>,
     /// The node's clock in seconds since 1970.
     pub clock_s: Option<i64>,
+    /// Seconds that it is ahead of ours; whoever reads the answer tells.
+    pub clock_ahead_s: Option<i64>,
+    /// Addresses of other nodes that were tried over the fabric.
+    pub pings: Vec<Ping>,
 }
 
 /// One address of one RDMA device.
@@ -55,7 +60,7 @@ pub struct ImageFacts {
     pub entrypoint: String,
 }
 
-/// Reads the facts of a node, with those of `images`.
+/// Reads the facts of a node, with those of `images`. The words of [`super::ping_words`] may be added.
 pub fn facts_command(images: &[ImageRef]) -> Remote {
     Remote::script("facts", include_str!("facts.sh"))
         .args(images)
@@ -104,6 +109,7 @@ fn read_row(facts: &mut NodeFacts, fields: &[&str]) -> Option<()> {
         }
         ["clock", seconds] => facts.clock_s = Some(seconds.parse().ok()?),
         ["infiniband", answer] => facts.has_infiniband = *answer == "yes",
+        ["ping", rest @ ..] => facts.pings.push(peers::read(rest)?),
         ["runtime", name] => facts.nvidia_runtime = Some(*name == "nvidia"),
         ["fabric", rest @ ..] => facts.fabric.push(read_link(rest)?),
         ["image", reference, rest] => {

@@ -1,12 +1,22 @@
 # Facts of a node that its launch commands rest on, one a line, fields split by tabs.
-# The arguments are image references.
+# The arguments are image references, and `ping=ADDRESS=BYTES` for every address to reach over the fabric.
 row() { printf '%s' "$1"; shift; for field; do printf '\t%s' "$field"; done; printf '\n'; }
 sys="${HOST_SYS:-/sys}"
 dev="${HOST_DEV:-/dev}"
 row home "$HOME"
 row user "$(id -un 2>/dev/null)" "$(id -u)" "$(id -g)"
 row hub "${HF_HUB_CACHE:-${HUGGINGFACE_HUB_CACHE:-${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface}/hub}}"
-row clock "$(date -u +%s)"
+# A frame of full size that may not be split; else a small one. Each row is one write, so they cannot mix.
+reach() {
+  if ! command -v ping >/dev/null 2>&1; then row ping "$1" "$2" unknown
+  elif ping -n -q -c 1 -W 1 -M do -s "$2" "$1" >/dev/null 2>&1; then row ping "$1" "$2" whole
+  elif ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1; then row ping "$1" "$2" small
+  else row ping "$1" "$2" silent; fi
+}
+for word; do
+  case "$word" in ping=*) word="${word#ping=}"; reach "${word%=*}" "${word#*=}" & ;; esac
+done
+
 if [ -d "$dev/infiniband" ]; then row infiniband yes; else row infiniband no; fi
 
 # The index of the RoCE v2 entry that belongs to an IPv4 address, in the device's own table.
@@ -41,6 +51,7 @@ if runtimes=$(docker info --format '{{json .Runtimes}}' 2>/dev/null); then
   case "$runtimes" in *nvidia*) row runtime nvidia ;; *) row runtime none ;; esac
 fi
 for image; do
+  case "$image" in ping=*) continue ;; esac
   if facts=$(docker image inspect --format '{{.Id}} {{.Architecture}} {{json .Config.Entrypoint}}' "$image" 2>&1); then
     row image "$image" "$facts"
   else
@@ -50,4 +61,7 @@ for image; do
     esac
   fi
 done
+wait
+# Last, so that the answer is as old as the reading.
+row clock "$(date -u +%s)"
 row end

@@ -69,6 +69,27 @@ pub(super) fn choose<'a>(
     }
 }
 
+/// Every other placement of as many nodes, in the order of the settings.
+pub(super) fn others<'a>(world: &'a World, first: &Choice<'a>) -> Vec<Choice<'a>> {
+    let mut sets: Vec<Vec<&'a NodeWorld>> = vec![Vec::new()];
+    for node in &world.nodes {
+        let longer = sets.iter().filter(|set| set.len() < first.nodes.len());
+        let with: Vec<Vec<&NodeWorld>> = longer
+            .map(|set| set.iter().copied().chain([node]).collect())
+            .collect();
+        sets.extend(with);
+    }
+    let whole = |set: &Vec<&NodeWorld>| set.len() == first.nodes.len();
+    let differs = |set: &Vec<&NodeWorld>| set.iter().any(|n| !first.has_node(&n.node.id));
+    sets.into_iter()
+        .filter(|set| whole(set) && differs(set))
+        .map(|nodes| Choice {
+            recipe: first.recipe,
+            nodes,
+        })
+        .collect()
+}
+
 fn blocker(code: &str, message: String, fix: impl Into<String>) -> Finding {
     Finding {
         code: code.to_owned(),
@@ -124,7 +145,7 @@ fn no_recipe(intent: &Intent, world: &World) -> Finding {
         blocker(
             "needs_setup",
             message,
-            "Write a recipe for it into the file that MODELS_OVERRIDES names; docs/models.md has the fields.",
+            "Confirm a recipe for it: one is suggested from its files.",
         )
     } else {
         let message = format!("{repo} is on no node, and no recipe names it");

@@ -6,48 +6,43 @@ use spark_ipc::model::recipe::Executor;
 
 use super::choose::Choice;
 use super::{NodeWorld, Planned, UnitStop, World, touched};
-use crate::catalog::check::dangerous_flags;
+use crate::flags::{dangers, unconfirmed};
 use crate::launch::MASTER_PORT;
 use crate::units::OWNER;
 
+mod fabric;
 mod node;
 mod ranks;
 
+pub(super) use fabric::pings;
+
 /// What the findings are about.
-struct Look<'a> {
-    world: &'a World,
-    choice: &'a Choice<'a>,
+pub(super) struct Look<'a> {
+    pub(super) world: &'a World,
+    pub(super) choice: &'a Choice<'a>,
     /// The name of the new unit.
-    unit: Option<&'a UnitId>,
-    stops: &'a [UnitStop],
+    pub(super) unit: Option<&'a UnitId>,
+    pub(super) stops: &'a [UnitStop],
+    /// What the operator says yes to for this launch.
+    pub(super) allow: &'a [String],
 }
 
 /// Fills the blockers and warnings of a swap.
-pub(super) fn check(
-    world: &World,
-    choice: &Choice<'_>,
-    unit: Option<&UnitId>,
-    stops: &[UnitStop],
-    planned: &mut Planned,
-) {
-    let look = Look {
-        world,
-        choice,
-        unit,
-        stops,
-    };
-    let ids: Vec<NodeId> = choice.nodes.iter().map(|n| n.node.id.clone()).collect();
-    busy(world, &touched(stops, &ids), planned);
-    recipe(choice, planned);
-    for (rank, node) in (0u32..).zip(&choice.nodes) {
+pub(super) fn check(look: &Look<'_>, planned: &mut Planned) {
+    let nodes = &look.choice.nodes;
+    let ids: Vec<NodeId> = nodes.iter().map(|n| n.node.id.clone()).collect();
+    busy(look.world, &touched(look.stops, &ids), planned);
+    recipe(look, planned);
+    for (rank, node) in (0u32..).zip(nodes) {
         if !node.reachable() {
             planned.add_blocker(unreachable(node));
             continue;
         }
-        node::check(&look, node, rank, planned);
+        node::check(look, node, rank, planned);
     }
-    ports(&look, planned);
-    ranks::check(choice, planned);
+    ports(look, planned);
+    ranks::check(look.choice, planned);
+    fabric::check(look.choice, planned);
 }
 
 /// Whether another operation holds one of `nodes`.
@@ -103,8 +98,8 @@ fn unreachable(node: &NodeWorld) -> Finding {
     )
 }
 
-fn recipe(choice: &Choice<'_>, planned: &mut Planned) {
-    let recipe = choice.recipe;
+fn recipe(look: &Look<'_>, planned: &mut Planned) {
+    let recipe = look.choice.recipe;
     if recipe.executor == Executor::Ray {
         planned.add_blocker(blocker(
             "unsupported_executor",
@@ -113,13 +108,23 @@ fn recipe(choice: &Choice<'_>, planned: &mut Planned) {
             "Use a recipe with `executor: mp`: vLLM's own engine runs over several nodes without Ray.",
         ));
     }
-    for flag in dangerous_flags(recipe) {
-        planned.warnings.push(blocker(
-            "dangerous_flag",
-            None,
-            format!("The recipe {} uses {flag}, which runs code or reads files that come with the model", recipe.id),
-            "Go on only if you trust the model's author.",
-        ));
+    planned.confirm = unconfirmed(recipe, look.allow);
+    for danger in dangers(recipe) {
+        let (name, why) = (&danger.name, &danger.why);
+        let message = format!("The recipe {} uses {name}, which {why}", recipe.id);
+        if planned.confirm.contains(&danger) {
+            let fix = format!(
+                "Say yes to it by name (`allow`: {name}) if you trust where it comes from."
+            );
+            planned
+                .blockers
+                .push(blocker("needs_yes", None, message, fix));
+        } else {
+            let fix = "It was said yes to; go on only if you trust where it comes from.";
+            planned
+                .warnings
+                .push(blocker("dangerous_flag", None, message, fix));
+        }
     }
 }
 

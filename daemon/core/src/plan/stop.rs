@@ -11,7 +11,7 @@ use super::{
     memory, preflight, touched,
 };
 use crate::fit::share;
-use crate::units::OWNER;
+use crate::units::{OWNER, is_ours};
 
 /// Plans the stop of one of our units, or of all of them.
 pub fn plan_stop(
@@ -28,7 +28,7 @@ pub fn plan_stop(
     };
     let mut stops = Vec::new();
     for unit in &units {
-        if unit.owner == OWNER {
+        if is_ours(unit) {
             stops.extend(unit_stop(world, unit, &mut planned.warnings));
         } else {
             planned.add_blocker(foreign(unit));
@@ -110,6 +110,7 @@ pub(super) fn unit_stop(
             name: rank.container.clone(),
             id: rank.container_id.clone(),
             running: matches!(rank.state.as_str(), "running" | "paused" | "restarting"),
+            keep: unit.owner != OWNER,
         })
         .collect();
     containers.sort_by_key(|c| c.rank);
@@ -129,7 +130,10 @@ fn foreign(unit: &Unit) -> Finding {
             "{} was started by {}, not by Spark Control",
             unit.id, unit.owner
         ),
-        fix: Some("Stop it where it was started.".to_owned()),
+        fix: Some(format!(
+            "Stop it where it was started, or take it over first: spark-control adopt {}",
+            unit.id
+        )),
     }
 }
 

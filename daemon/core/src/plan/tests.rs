@@ -1,12 +1,17 @@
 //! What the planner promises: an order that never lets two models overlap, and no plan when one blocker stands.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use spark_ipc::model::node::{Container, Disk, DockerState, Freshness, GpuProcess};
+use spark_ipc::model::preflight::{PreflightCheck, PreflightState};
 
 use super::*;
+use crate::catalog::Catalog;
 use crate::inventory::DiskState;
 use crate::launch::DockerRun;
 
+mod preflight;
 pub(crate) mod world;
 
 use world::*;

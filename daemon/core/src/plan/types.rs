@@ -11,7 +11,9 @@ use spark_ipc::id::{ContainerName, NodeId, OperationId, RecipeId, RepoId, UnitId
 use spark_ipc::model::inventory::{LastLoaded, ModelKind};
 use spark_ipc::model::node::Node;
 use spark_ipc::model::operation::OperationKind;
-use spark_ipc::model::preflight::{Finding, MemoryForecast, PlanView, PlannedCommand};
+use spark_ipc::model::preflight::{
+    Confirmation, Finding, MemoryForecast, PlanView, PlannedCommand, PreflightCheck,
+};
 use spark_ipc::model::unit::Unit;
 
 use crate::catalog::Catalog;
@@ -71,6 +73,8 @@ pub struct Intent {
     pub nodes: Option<Vec<NodeId>>,
     /// Leave units on other nodes as they are.
     pub keep: bool,
+    /// Dangerous flags and variables that the operator says yes to for this launch.
+    pub allow: Vec<String>,
 }
 
 /// What is to be stopped.
@@ -175,6 +179,9 @@ pub struct ContainerStop {
     pub id: String,
     /// Whether it ran when the plan was made; a dead one is only removed.
     pub running: bool,
+    /// It is stopped and not removed: somebody else made it and may want it again.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// One unit to stop, its head first so that no client sees half a model.
@@ -288,4 +295,8 @@ pub struct Planned {
     pub warnings: Vec<Finding>,
     pub memory: Vec<MemoryForecast>,
     pub commands: Vec<PlannedCommand>,
+    /// Everything that was looked at.
+    pub checks: Vec<PreflightCheck>,
+    /// What needs a yes.
+    pub confirm: Vec<Confirmation>,
 }

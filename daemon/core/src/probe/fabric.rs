@@ -1,6 +1,8 @@
 //! Network interfaces with hardware behind them, and the RDMA devices of the QSFP ports.
 
-use spark_ipc::model::node::{FabricPort, Interface};
+use std::net::Ipv4Addr;
+
+use spark_ipc::model::node::{FabricPort, Gid, Interface};
 use spark_ipc::text::clean_line;
 
 use super::Warning;
@@ -59,7 +61,7 @@ fn addresses_of(name: &str, addresses: &str) -> Vec<String> {
     });
     let is_address = |word: &&str| {
         word.split_once('/')
-            .is_some_and(|(ip, _)| ip.parse::<std::net::Ipv4Addr>().is_ok())
+            .is_some_and(|(ip, _)| ip.parse::<Ipv4Addr>().is_ok())
     };
     row.into_iter()
         .flatten()
@@ -98,4 +100,34 @@ pub(super) fn ports(
 fn word_after_colon(state: &str) -> Option<String> {
     let word = state.rsplit(':').next()?.trim();
     (!word.is_empty()).then(|| clean_line(word, 20))
+}
+
+/// `HCA<tab>INDEX<tab>0000:0000:0000:0000:0000:ffff:c0a8:640a` a line. `None` when the look was a light one.
+pub(super) fn gids(sections: &Sections<'_>) -> Option<Vec<Gid>> {
+    let body = sections.optional("gids")?;
+    let gid = |line: &str| {
+        let mut fields = line.split('\t');
+        Some(Gid {
+            hca: clean_line(fields.next()?, 40),
+            index: fields.next()?.parse().ok()?,
+            address: mapped_address(fields.next()?)?.to_string(),
+        })
+    };
+    Some(lines(body).filter_map(gid).collect())
+}
+
+pub(crate) fn mapped_address(gid: &str) -> Option<Ipv4Addr> {
+    let digits = gid.rsplit_once(":ffff:")?.1.replace(':', "");
+    let bits = (digits.len() == 8).then(|| u32::from_str_radix(&digits, 16).ok())??;
+    Some(Ipv4Addr::from_bits(bits))
+}
+
+/// The QSFP socket of an RDMA device: its name without the PCI domain, which is where twins differ (`roceP2p1s0f1`
+/// is a twin of `rocep1s0f1`).
+pub fn socket(hca: &str) -> String {
+    let Some((before, rest)) = hca.split_once('P') else {
+        return hca.to_owned();
+    };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{rest}")
 }

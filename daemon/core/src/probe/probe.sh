@@ -1,4 +1,6 @@
-# One look at a node. Sections begin with @@name; @rc= is the status of the tool above it.
+# One look at a node. Sections begin with @@name; @rc= is the status of the tool above it. With the argument
+# `full` it also reads what changes seldom or costs the node more: the RDMA addresses and the kernel's log.
+DEPTH=$1
 P=${HOST_PROC:-/proc} S=${HOST_SYS:-/sys} E=${HOST_ETC:-/etc}
 
 section() { printf '\n@@%s\n' "$1"; }
@@ -99,6 +101,23 @@ for d in "$S"/class/infiniband/*; do
   for n in "$d"/device/net/*; do break; done
   printf '%s\t%s\t%s\t%s\n' "${d##*/}" "${n##*/}" "$state" "$rate"
 done
+
+if [ "$DEPTH" = full ]; then
+section gids
+for d in "$S"/class/infiniband/*; do
+  for g in "$d"/ports/1/gids/*; do
+    line "$g"
+    # Only entries that stand for an IPv4 address; most of the table is empty.
+    case $v in 0000:0000:0000:0000:0000:ffff:*) gid=$v ;; *) continue ;; esac
+    line "$d/ports/1/gid_attrs/types/${g##*/}"
+    case $v in *'RoCE v2'*) printf '%s\t%s\t%s\n' "${d##*/}" "${g##*/}" "$gid" ;; esac
+  done
+done
+
+section kernel
+timeout -k 1 4 journalctl -k -q --no-pager --no-hostname --output=short-unix --since=-15min 2>/dev/null |
+  grep -E 'NVRM: Xid|NV_ERR_NO_MEMORY|oom-kill:|Out of memory: Killed process' | tail -n 8
+fi
 
 section docker
 tool 10 docker ps -a --no-trunc --format '{{json .}}'

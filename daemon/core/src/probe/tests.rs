@@ -73,6 +73,13 @@ enp1s0f1np1      UP             192.168.100.10/24 169.254.3.4/16
 rocep1s0f0	enp1s0f0np0	1: DOWN	40 Gb/sec (4X QDR)
 rocep1s0f1	enp1s0f1np1	4: ACTIVE	200 Gb/sec (4X HDR)
 
+@@gids
+rocep1s0f1	3	0000:0000:0000:0000:0000:ffff:c0a8:640a
+
+@@kernel
+1763900000.123456 kernel: NVRM: Xid (PCI:000f:01:00): 13, pid=4910, name=VLLM::EngineCor
+oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=docker
+
 @@docker
 {"Command":"\"vllm serve\"","ID":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","Image":"vllm-node","Labels":"maintainer=x,sparkctl.unit=main","Names":"sparkctl-main-r0","State":"running","Status":"Up 2 hours"}
 {"ID":"bbbb","Image":"nvcr.io/nim/meta/llama:1","Labels":"","Names":"llama","State":"exited","Status":"Exited (0) 3 days ago"}
@@ -264,6 +271,18 @@ fn one_odd_container_does_not_hide_the_others() {
         warning.problem,
         Problem::NotUnderstood("WARNING: odd".to_owned())
     );
+}
+
+#[test]
+fn a_light_look_says_nothing_of_what_it_did_not_look_at() {
+    let text = SPARK.replace("@@gids", "@@x").replace("@@kernel", "@@y");
+    let (reading, warnings) = read(&text);
+    assert_eq!(
+        (reading.gids, reading.kernel, warnings),
+        (None, None, vec![])
+    );
+    let (reading, _) = read(&with("kernel", ""));
+    assert_eq!(reading.kernel, Some(Vec::new()));
 }
 
 proptest! {

@@ -15,8 +15,9 @@ use crate::shell::Remote;
 /// of fails the whole, so that an unknown container never passes for an absent one.
 const SCRIPT: &str = "\
 ours=$(docker ps --all --quiet --no-trunc --filter label=sparkctl.unit) || exit
+services=$(docker ps --all --quiet --no-trunc --filter label=sparkctl.service) || exit
 running=$(docker ps --quiet --no-trunc) || exit
-set -- $(printf '%s\\n' $ours $running | sort -u)
+set -- $(printf '%s\\n' $ours $services $running | sort -u)
 [ $# -eq 0 ] && { echo '[]'; exit 0; }
 { said=$(docker inspect --type=container -- \"$@\" 2>&1 >&3); } 3>&1 && exit 0
 status=$?
@@ -42,6 +43,10 @@ pub struct ContainerFacts {
     pub labels: BTreeMap<String, String>,
     /// Entry point and arguments.
     pub command: Vec<String>,
+    /// Times that Docker started it again.
+    pub restarts: u32,
+    /// Published ports: in the container, on the node.
+    pub ports: Vec<(u16, u16)>,
 }
 
 impl ContainerFacts {
@@ -63,7 +68,7 @@ impl ContainerFacts {
     }
 
     /// In words, for a container that does not run.
-    pub(super) fn why_dead(&self, node: &NodeId) -> String {
+    pub(crate) fn why_dead(&self, node: &NodeId) -> String {
         let name = &self.name;
         if self.never_started() {
             let why = if self.error.is_empty() {
@@ -101,6 +106,24 @@ struct Inspect {
     args: Vec<String>,
     state: State,
     config: Config,
+    #[serde(default)]
+    restart_count: u32,
+    #[serde(default)]
+    host_config: HostConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig {
+    #[serde(default)]
+    port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Binding {
+    #[serde(default)]
+    host_port: String,
 }
 
 #[derive(Deserialize)]
@@ -170,7 +193,21 @@ fn facts(inspect: Inspect) -> ContainerFacts {
             .take(64)
             .map(|w| clean(w))
             .collect(),
+        restarts: inspect.restart_count,
+        ports: ports(inspect.host_config),
     }
+}
+
+/// `8000/tcp` to the ports on the node; other protocols are left out.
+fn ports(config: HostConfig) -> Vec<(u16, u16)> {
+    let bindings = config.port_bindings.unwrap_or_default();
+    let of = |(inside, outside): (String, Option<Vec<Binding>>)| {
+        let inside = inside.strip_suffix("/tcp")?.parse().ok()?;
+        let outside = outside.unwrap_or_default();
+        let host = outside.iter().find_map(|b| b.host_port.parse().ok())?;
+        Some((inside, host))
+    };
+    bindings.into_iter().filter_map(of).take(32).collect()
 }
 
 /// Docker writes the year 1 for what has not happened.

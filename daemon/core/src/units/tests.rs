@@ -1,6 +1,7 @@
 //! Units as Docker's own words tell them.
 
 use serde_json::json;
+use spark_ipc::Time;
 
 use super::*;
 use crate::plan::tests::world::{id, now};
@@ -209,6 +210,77 @@ fn what_others_started_is_shown_with_its_owner() {
             "{name}"
         );
     }
+}
+
+/// A container that others started.
+fn stranger(name: &str, image: &str, ports: &serde_json::Value) -> serde_json::Value {
+    json!({"Id": name, "Name": format!("/{name}"), "Image": "sha256:b", "Path": "serve", "Args": [],
+        "State": running(), "Config": {"Image": image, "Labels": null},
+        "HostConfig": {"PortBindings": ports}})
+}
+
+#[test]
+fn the_address_of_a_stranger_follows_its_published_port() {
+    let endpoint = |name: &str, image: &str, ports: serde_json::Value| {
+        let facts = facts_of(&[stranger(name, image, &ports)]);
+        let found = units(Some(&facts), Some(&[]), &[]);
+        found[0].endpoint.clone().unwrap()
+    };
+    let published = json!({"8000/tcp": [{"HostIp": "", "HostPort": "9123"}], "50051/udp": null});
+    assert!(endpoint("nim-llama", "x", published).ends_with(":9123"));
+    assert!(endpoint("ollama", "ollama/ollama", json!({})).ends_with(":11434"));
+    assert!(endpoint("vllm_node", "x", json!(null)).ends_with(":8000"));
+}
+
+#[test]
+fn what_nobody_signed_is_shown_when_it_holds_gpu_memory() {
+    let facts = facts_of(&[stranger("comfy", "yan/comfyui", &json!({}))]);
+    let process = GpuProcess {
+        pid: 7,
+        name: "python3".to_owned(),
+        memory_bytes: Some(9 << 30),
+        container: Some("comfy".to_owned()),
+        orphan: false,
+    };
+    let id = NodeId::numbered(1);
+    let node = |gpu_processes| NodeContainers {
+        node: &id,
+        host: "10.0.0.1",
+        containers: Some(&facts),
+        gpu_processes,
+    };
+    let processes = [process];
+    let found = from_containers(&[node(&processes)], &[]);
+    assert_eq!(
+        (found[0].owner.as_str(), found[0].memory_bytes),
+        ("by hand", Some(9 << 30))
+    );
+    assert_eq!(from_containers(&[node(&[])], &[]), []);
+}
+
+#[test]
+fn an_adopted_stranger_loads_answers_and_is_let_go() {
+    let facts = facts_of(&[stranger("vllm_node", "x", &json!({}))]);
+    let look = |adopted: &[&str], heard: &Heard| {
+        let mut found = units(Some(&facts), Some(&[]), &[]);
+        let adoptions: Adoptions = adopted.iter().map(|id| (*id).to_owned()).collect();
+        take_over(&mut found, &adoptions, heard);
+        found.remove(0)
+    };
+    let (at, start) = (Time(jiff::Timestamp::UNIX_EPOCH), facts[0].started_at);
+    let heard = Heard::from([(("vllm_node".to_owned(), start), (at, "theirs".to_owned()))]);
+    let strange = look(&[], &heard);
+    assert_eq!(
+        (strange.adopted, strange.state),
+        (false, UnitState::Unknown)
+    );
+    assert!(!is_ours(&strange));
+    let loading = look(&["vllm_node"], &Heard::new());
+    assert_eq!((loading.adopted, loading.state), (true, UnitState::Loading));
+    assert!(is_ours(&loading));
+    let ready = look(&["vllm_node"], &heard);
+    assert_eq!((ready.state, ready.ready_at), (UnitState::Ready, Some(at)));
+    assert_eq!(ready.served_name.as_deref(), Some("theirs"));
 }
 
 #[test]

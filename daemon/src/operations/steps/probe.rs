@@ -1,64 +1,103 @@
-//! Readiness is a real answer: health, the right name, then a completion with text in it.
+//! Readiness is a right answer: health, the right name, then the questions of deep health.
 
 use std::time::Duration;
 
-use super::super::run::{Halt, Run, StepResult};
-use crate::engine::{self, EngineError};
+use spark_core::deep::{Key, Probed, Target, kind_of};
+use spark_core::plan::UnitLaunch;
+use spark_ipc::model::deep::{DeepState, DeepSubject};
 
-/// The first request compiles kernels (spark-domain 2.8).
-const FIRST_ANSWER: Duration = Duration::from_secs(180);
-const WARM_ANSWER: Duration = Duration::from_secs(60);
+use super::super::run::{Halt, Run, StepResult};
+use crate::deep::{Limits, inference};
+use crate::engine::EngineError;
+
 /// Health may lag behind the log line by a moment.
 const HEALTH_TRIES: u32 = 20;
 
+/// The first answer, which compiles kernels, and must be right: an engine that serves garbage has failed.
 pub(in crate::operations) async fn answer(run: &mut Run) -> StepResult {
     let Some(launch) = run.plan.launch.clone() else {
         return Ok(None);
     };
+    serves(run, &launch).await?;
+    let probed = ask(run, &launch, Limits::FIRST).await?;
+    if probed.state == DeepState::Failed {
+        let error = probed.error.unwrap_or_default();
+        return Err(Halt::Failed {
+            error: format!("it does not answer as it should: {error}"),
+            advice: probed.advice.map(Box::new),
+        });
+    }
+    Ok(Some(format!(
+        "{} answered in {}",
+        launch.served_name,
+        told(&probed)
+    )))
+}
+
+/// One more round, so that the first client does not pay for what compiles late. Its failure is told, and harms
+/// nothing.
+pub(in crate::operations) async fn warm_up(run: &mut Run) -> StepResult {
+    let Some(launch) = run.plan.launch.clone() else {
+        return Ok(None);
+    };
+    let probed = ask(run, &launch, Limits::WARM).await?;
+    Ok(Some(match probed.error {
+        None => told(&probed),
+        Some(error) => format!("no answer to the second round: {error}"),
+    }))
+}
+
+/// Waits until it is healthy and has the right name.
+async fn serves(run: &Run, launch: &UnitLaunch) -> Result<(), Halt> {
     let engine = run.ctx.engine.at(&launch.endpoint);
     let mut last = None;
     for _try in 0..HEALTH_TRIES {
         match engine.serves(&launch.served_name).await {
-            Ok(()) => {
-                last = None;
-                break;
-            }
+            Ok(()) => return Ok(()),
             Err(error @ EngineError::WrongModel { .. }) => return Err(failed(&error)),
             Err(error) => last = Some(error),
         }
         run.pause(Duration::from_millis(500)).await?;
     }
-    if let Some(error) = last {
-        return Err(failed(&error));
-    }
-    let probe = engine::Probe::of(launch.kind);
-    let asked = engine.ask(&probe, &launch.served_name, FIRST_ANSWER);
-    let cancel = run.cancel.clone();
-    let shut_down = run.ctx.tasks.token().clone();
+    last.map_or(Ok(()), |error| Err(failed(&error)))
+}
+
+async fn ask(run: &Run, launch: &UnitLaunch, limits: Limits) -> Result<Probed, Halt> {
+    let target = target(run, launch);
     tokio::select! {
-        answer = asked => {
-            let answer = answer.map_err(|e| failed(&e))?;
-            Ok(Some(format!("{} answered in {:.1} s: {}", launch.served_name, answer.seconds, answer.text)))
-        }
-        () = cancel.cancelled() => Err(Halt::Cancelled),
-        () = shut_down.cancelled() => Err(Halt::ShutDown),
+        probed = inference(run.ctx.engine.http(), &target, limits) => Ok(probed),
+        () = run.cancel.cancelled() => Err(Halt::Cancelled),
+        () = run.ctx.tasks.token().cancelled() => Err(Halt::ShutDown),
     }
 }
 
-/// One more request, so that the first client does not pay for what compiles late. Its failure is told,
-/// and harms nothing.
-pub(in crate::operations) async fn warm_up(run: &mut Run) -> StepResult {
-    let Some(launch) = run.plan.launch.clone() else {
-        return Ok(None);
-    };
-    let engine = run.ctx.engine.at(&launch.endpoint);
-    let probe = engine::Probe::of(launch.kind);
-    Ok(Some(
-        match engine.ask(&probe, &launch.served_name, WARM_ANSWER).await {
-            Ok(answer) => format!("{:.1} s", answer.seconds),
-            Err(error) => format!("no answer to the second request: {error}"),
+fn target(run: &Run, launch: &UnitLaunch) -> Target {
+    Target {
+        key: Key {
+            subject: DeepSubject::Unit,
+            id: launch.served_name.clone(),
         },
-    ))
+        kind: kind_of(launch.kind),
+        node: launch.nodes.first().cloned(),
+        base_url: launch.endpoint.clone(),
+        health: "/health".to_owned(),
+        model: Some(launch.served_name.clone()),
+        path: None,
+        // Tools are a matter of the recipe's parser: a wrong one is told by deep health, and fails no swap.
+        tools: false,
+        due: true,
+        launch: run.plan.operation.to_string(),
+    }
+}
+
+/// The time, and what was seen first.
+fn told(probed: &Probed) -> String {
+    let seen = probed
+        .checks
+        .iter()
+        .find_map(|check| check.detail.as_deref());
+    let seconds = probed.latency_ms / 1000.0;
+    format!("{seconds:.1} s: {}", seen.unwrap_or("healthy"))
 }
 
 fn failed(error: &EngineError) -> Halt {

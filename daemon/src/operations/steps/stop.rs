@@ -45,6 +45,9 @@ async fn stop_and_remove(ctx: &Context, container: &ContainerStop, grace_s: u32)
             other => return other,
         }
     }
+    if container.keep {
+        return Done::Ok(String::new());
+    }
     match hands::remove(ctx, &container.node, &container.id).await {
         Done::Refused { stderr, .. } if hands::is_gone(&stderr) => Done::Ok(String::new()),
         other => other,

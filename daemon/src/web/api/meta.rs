@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use spark_ipc::model::settings::Settings;
 use spark_ipc::model::status::Status;
 use spark_ipc::version::VersionInfo;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,7 +17,6 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::default()
         .routes(routes!(version))
         .routes(routes!(status))
-        .routes(routes!(settings))
         .routes(routes!(openapi))
 }
 
@@ -33,13 +31,6 @@ async fn version(State(web): State<Web>) -> Json<VersionInfo> {
 async fn status(State(web): State<Web>) -> Response {
     let body = web.sections().status(clock::now());
     ([(CONTENT_TYPE, "application/json")], body).into_response()
-}
-
-/// The settings as a form would show them.
-#[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = Settings)))]
-async fn settings(State(web): State<Web>) -> Json<Settings> {
-    let settings = web.app().view.settings.borrow().clone();
-    Json(Settings::clone(&settings))
 }
 
 /// This document.

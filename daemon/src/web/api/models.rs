@@ -1,11 +1,10 @@
-//! Models: what is on the disks, and how it is launched.
+//! Models: what is on the disks.
 
 use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
 use spark_ipc::ErrorBody;
 use spark_ipc::model::inventory::{ModelDetail, ModelList};
-use spark_ipc::model::recipe::RecipeInForce;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,9 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::default()
         .routes(routes!(list))
         .routes(routes!(one))
-        .routes(routes!(recipe))
         .route("/api/models/{org}", get(one))
-        .route("/api/models/{org}/recipe", get(recipe))
 }
 
 /// The menu: every model on any disk.
@@ -39,17 +36,4 @@ async fn list(State(web): State<Web>) -> Json<ModelList> {
 )]
 async fn one(State(web): State<Web>, PathRepo(repo): PathRepo) -> Result<Json<ModelDetail>, Fault> {
     Ok(Json(web.app().models.detail(repo).await?))
-}
-
-/// The recipe in force and where it comes from. Without an organisation: `/api/models/{name}/recipe`.
-#[utoipa::path(
-    get, path = "/api/models/{org}/{name}/recipe", tag = "models",
-    params(("org" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = RecipeInForce), (status = 404, body = ErrorBody))
-)]
-async fn recipe(
-    State(web): State<Web>,
-    PathRepo(repo): PathRepo,
-) -> Result<Json<RecipeInForce>, Fault> {
-    Ok(Json(web.app().models.recipe(repo).await?))
 }

@@ -1,4 +1,4 @@
-//! Units and services: what runs, and what it says.
+//! Units: what runs, what it says, and whose it is.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,12 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use spark_ipc::ErrorBody;
 use spark_ipc::id::UnitId;
-use spark_ipc::model::event::Services;
+use spark_ipc::model::service::Adopted;
 use spark_ipc::model::unit::UnitList;
 use spark_ipc::text::clean_line;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::web::actor::Actor;
 use crate::web::extract::{Pairs, PathId};
 use crate::web::fault::Fault;
 use crate::web::{Web, sse};
@@ -26,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::default()
         .routes(routes!(list))
         .routes(routes!(logs))
-        .routes(routes!(services))
+        .routes(routes!(adopt, release))
 }
 
 /// What runs, ours and foreign.
@@ -69,23 +70,45 @@ async fn logs(
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-/// Support services.
-#[utoipa::path(get, path = "/api/services", tag = "services", responses((status = 200, body = Services)))]
-async fn services() -> Json<Services> {
-    Json(Services {
-        services: Vec::new(),
-    })
+/// Takes over what somebody else started: from now on it may be stopped, and served from, like a unit of ours.
+#[utoipa::path(
+    post, path = "/api/units/{unit}/adopt", tag = "units", params(("unit" = UnitId, Path)),
+    responses(
+        (status = 200, body = Adopted), (status = 404, body = ErrorBody),
+        (status = 409, description = "It is ours already.", body = ErrorBody),
+    )
+)]
+async fn adopt(
+    State(web): State<Web>,
+    PathId(unit): PathId<UnitId>,
+    Actor(actor): Actor,
+) -> Result<Json<Adopted>, Fault> {
+    let unit = web.app().adoptions.adopt(unit, actor).await?;
+    Ok(Json(Adopted { unit }))
+}
+
+/// Lets an adopted unit go: it is not touched any more.
+#[utoipa::path(
+    delete, path = "/api/units/{unit}/adopt", tag = "units", params(("unit" = UnitId, Path)),
+    responses((status = 200, body = Adopted), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody))
+)]
+async fn release(
+    State(web): State<Web>,
+    PathId(unit): PathId<UnitId>,
+) -> Result<Json<Adopted>, Fault> {
+    let unit = web.app().adoptions.release(unit).await?;
+    Ok(Json(Adopted { unit }))
 }
 
 /// Which part of a log.
 #[derive(Debug, PartialEq, Eq)]
-struct Wanted {
-    tail: usize,
-    follow: bool,
+pub(super) struct Wanted {
+    pub(super) tail: usize,
+    pub(super) follow: bool,
 }
 
 impl Wanted {
-    fn of(pairs: &[(String, String)]) -> Result<Self, Fault> {
+    pub(super) fn of(pairs: &[(String, String)]) -> Result<Self, Fault> {
         let mut wanted = Self {
             tail: TAIL,
             follow: false,

@@ -26,7 +26,7 @@ async fn reads_answer_with_the_types_of_the_api() {
     let version: spark_ipc::version::VersionInfo = client.get("/api/version").await.unwrap();
     assert_eq!(version.instance, "bench");
     let services: serde_json::Value = client.get("/api/services").await.unwrap();
-    assert_eq!(services, json!({"services": []}));
+    assert_eq!(services, json!({"services": [], "errors": []}));
     let operations: serde_json::Value = client.get("/api/operations").await.unwrap();
     assert_eq!(operations, json!({"operations": []}));
     bench.shut_down().await;

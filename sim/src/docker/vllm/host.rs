@@ -6,24 +6,34 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::super::container::Container;
-use super::super::proxy;
 use super::super::store::Store;
+use super::super::{entry, proxy};
 use super::faults;
-use crate::engine::{EngineFault, EngineHost, EngineImage, MemoryClaim, OutOfMemory, Stage};
-use crate::node::{Memory, Node, process};
+use crate::engine::{
+    EngineFault, EngineHost, EngineImage, Fetching, MemoryClaim, OutOfMemory, Stage,
+};
+use crate::node::{Memory, Node, Processor, process};
+use crate::services::ServiceHost;
 use crate::tools::console;
 
 /// How an engine ends whose core process was killed.
 const DEAD_CORE: &str = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. \
                          See stack trace (above) for the root cause.";
 
+/// How often the node is told that the GPU works.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// How long the driver's figures remember work: they are means over about a second.
+const BUSY_FOR: Duration = Duration::from_millis(1500);
+
 /// The engine's view of its node.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(in crate::docker) struct Host {
     node: Node,
     container: Container,
     image: EngineImage,
@@ -31,10 +41,13 @@ pub(super) struct Host {
     shutdown: CancellationToken,
     /// The GPU processes of this engine, to notice when somebody else ended one.
     cores: Mutex<Vec<Weak<Core>>>,
+    /// When the node was last told that the GPU works.
+    told: Mutex<Option<Instant>>,
+    began: Instant,
 }
 
 impl Host {
-    pub(super) fn new(
+    pub(in crate::docker) fn new(
         store: Store,
         container: Container,
         image: EngineImage,
@@ -48,6 +61,8 @@ impl Host {
             rank,
             shutdown,
             cores: Mutex::default(),
+            told: Mutex::default(),
+            began: Instant::now(),
         }
     }
 
@@ -56,6 +71,30 @@ impl Host {
         self.node
             .memory()
             .unwrap_or_else(|_e| Memory::of(0, 0, 0, 0))
+    }
+
+    fn claim_on(
+        &self,
+        processor: Processor,
+        process: &str,
+        bytes: u64,
+    ) -> Result<Box<dyn MemoryClaim>, OutOfMemory> {
+        let available = self.memory().available;
+        let refused = OutOfMemory {
+            wanted: bytes,
+            available,
+        };
+        if bytes > available {
+            return Err(refused);
+        }
+        let container = self.container.name();
+        let core = Core::start(&self.node, container, process, processor, bytes).ok_or(refused)?;
+        let core = Arc::new(core);
+        self.cores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(&core));
+        Ok(Box::new(Held { core, bytes }))
     }
 
     /// Where the container keeps its Hugging Face cache, on the node.
@@ -101,21 +140,7 @@ impl EngineHost for Host {
     }
 
     fn claim(&self, process: &str, bytes: u64) -> Result<Box<dyn MemoryClaim>, OutOfMemory> {
-        let available = self.memory_available();
-        let refused = OutOfMemory {
-            wanted: bytes,
-            available,
-        };
-        if bytes > available {
-            return Err(refused);
-        }
-        let core = Core::start(&self.node, self.container.name(), process, bytes).ok_or(refused)?;
-        let core = Arc::new(core);
-        self.cores
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::downgrade(&core));
-        Ok(Box::new(Held { core, bytes }))
+        self.claim_on(Processor::Gpu, process, bytes)
     }
 
     fn snapshot(&self, repo: &str, revision: Option<&str>) -> Option<PathBuf> {
@@ -129,6 +154,17 @@ impl EngineHost for Host {
         let commit = named.map_or_else(|| revision.to_owned(), |commit| commit.trim().to_owned());
         let snapshot = folder.join("snapshots").join(commit);
         snapshot.is_dir().then_some(snapshot)
+    }
+
+    fn fetch(&self, repo: &str, revision: Option<&str>) -> Fetching {
+        // Where nothing is mounted the cache would be the container's own, and lost with it.
+        let hub = self.hub();
+        let link = self.node.docker_dir().join("programs/hub/hf");
+        let (repo, revision) = (repo.to_owned(), revision.unwrap_or("main").to_owned());
+        Box::pin(async move {
+            hub.ok_or(None)?;
+            fetch(&link, &repo, &revision).await
+        })
     }
 
     fn image(&self) -> EngineImage {
@@ -175,6 +211,20 @@ impl EngineHost for Host {
         (address.is_loopback() && !cut).then_some(address)
     }
 
+    fn working(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|at| at.elapsed() < TELL_EVERY) {
+            return;
+        }
+        *told = Some(Instant::now());
+        drop(told);
+        let cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+        for core in cores.iter().filter_map(Weak::upgrade) {
+            // What `nvidia-smi` shows is no reason for an answer to fail.
+            self.node.mark_busy(core.pid, BUSY_FOR).ok();
+        }
+    }
+
     fn fault(&self) -> Option<EngineFault> {
         if self.core_died() {
             let log = vec![DEAD_CORE.to_owned()];
@@ -184,12 +234,48 @@ impl EngineHost for Host {
                 exit_code: 1,
             });
         }
-        faults::of(&self.node.faults(), self.container.name(), self.rank)
+        let age_s = self.began.elapsed().as_secs_f64() * self.speed();
+        let faults = self.node.faults();
+        faults::of(&faults, self.container.name(), self.rank, age_s)
     }
 
     fn shutdown(&self) -> CancellationToken {
         self.shutdown.clone()
     }
+}
+
+impl ServiceHost for Host {
+    fn folder(&self, path: &str) -> Option<PathBuf> {
+        self.container.spec.on_node(path).map(PathBuf::from)
+    }
+
+    fn claim_ram(&self, process: &str, bytes: u64) -> Result<Box<dyn MemoryClaim>, OutOfMemory> {
+        self.claim_on(Processor::Cpu, process, bytes)
+    }
+
+    fn disk_free(&self) -> u64 {
+        self.node.disk().free
+    }
+}
+
+/// Runs the client of the Hub that every image has, in this container's environment.
+async fn fetch(link: &Path, repo: &str, revision: &str) -> Result<(), Option<String>> {
+    let executable = std::env::current_exe().map_err(|error| Some(error.to_string()))?;
+    entry::link(&executable, link).map_err(|error| Some(error.to_string()))?;
+    let client = tokio::process::Command::new(link)
+        .args(["download", "--revision", revision, repo])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .output();
+    let output = client.await.map_err(|error| Some(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Some(
+        String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    ))
 }
 
 /// Whether two fabric addresses share a /24.
@@ -204,12 +290,19 @@ struct Core {
     node: Node,
     container: String,
     name: String,
+    processor: Processor,
     pid: u32,
     child: Mutex<Child>,
 }
 
 impl Core {
-    fn start(node: &Node, container: &str, name: &str, bytes: u64) -> Option<Self> {
+    fn start(
+        node: &Node,
+        container: &str,
+        name: &str,
+        processor: Processor,
+        bytes: u64,
+    ) -> Option<Self> {
         let child = Command::new("sleep")
             .arg0(name)
             .arg("infinity")
@@ -224,6 +317,7 @@ impl Core {
             node: node.clone(),
             container: container.to_owned(),
             name: name.to_owned(),
+            processor,
             pid: child.id(),
             child: Mutex::new(child),
         };
@@ -231,9 +325,12 @@ impl Core {
     }
 
     fn hold(&self, bytes: u64) -> bool {
-        self.node
-            .claim(self.pid, &self.name, bytes, Some(&self.container))
-            .is_ok()
+        let container = Some(self.container.as_str());
+        let claimed = match self.processor {
+            Processor::Gpu => self.node.claim(self.pid, &self.name, bytes, container),
+            Processor::Cpu => self.node.claim_ram(self.pid, &self.name, bytes, container),
+        };
+        claimed.is_ok()
     }
 }
 

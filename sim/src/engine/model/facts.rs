@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     pub(crate) positions: Option<u64>,
     /// Bytes of one value in the KV cache when `--kv-cache-dtype auto`.
     pub(crate) kv_value_bytes: u64,
+    /// Whether its vectors may be cut short.
+    pub(crate) matryoshka: bool,
     /// Label of the quantization, if any.
     pub(crate) quantization: Option<String>,
 }
@@ -74,6 +76,8 @@ impl Facts {
             derived_len: derived_len(text),
             positions: number("max_position_embeddings"),
             kv_value_bytes: if has_fp8_cache(quantization) { 1 } else { 2 },
+            matryoshka: config.get("is_matryoshka").and_then(Value::as_bool) == Some(true)
+                || config.get("matryoshka_dimensions").is_some(),
             quantization: quantization
                 .and_then(|q| q.get("quant_method"))
                 .and_then(Value::as_str)
@@ -135,13 +139,14 @@ fn layers(text: &Value) -> Layers {
 }
 
 fn derived_len(text: &Value) -> u64 {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "max_position_embeddings",
         "n_positions",
         "max_seq_len",
         "seq_length",
         "model_max_length",
         "max_sequence_length",
+        "max_target_positions",
     ];
     let lengths = NAMES
         .iter()

@@ -78,13 +78,14 @@ pub(crate) fn compose(
     let prompt_tokens = prompt_tokens(request, turns);
     let budget = budget(request, prompt_tokens, persona.max_len)?;
     let call = choose_tool(request, turns, persona)?.map(|function| call(function, turns));
-    let thinks = persona.reasoning && thinking_enabled(request);
+    let empty = persona.fault == Some(EngineFault::Empty);
+    let thinks = persona.reasoning && thinking_enabled(request) && !empty;
     let reasoning = if thinks {
         tokens(&answer::reasoning(turns))
     } else {
         Vec::new()
     };
-    let text = if call.is_some() {
+    let text = if call.is_some() || empty {
         String::new()
     } else {
         text(request, turns, persona, seed)

@@ -96,6 +96,7 @@ impl Feed {
             .metrics
             .prompt_tokens
             .fetch_add(prompt, Ordering::Relaxed);
+        server.host.working();
         let pace = Pace::new(server.host.as_ref(), prompt);
         let begun = Instant::now();
         let (last, written, held) = (begun, 0, prompt);
@@ -153,6 +154,7 @@ impl Feed {
     }
 
     fn count(&mut self, tokens: u64) {
+        self.server.host.working();
         let metrics = &self.server.metrics;
         let now = Instant::now();
         if self.written == 0 {

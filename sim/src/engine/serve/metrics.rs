@@ -129,8 +129,9 @@ impl Metrics {
         change(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The whole page for `model`, whose cache has room for `capacity` tokens.
-    pub(crate) fn page(&self, model: &str, capacity: u64) -> String {
+    /// The whole page for `model`, whose cache has room for `capacity` tokens. `others` are requests that nobody
+    /// sent: as many run, and as many wait.
+    pub(crate) fn page(&self, model: &str, capacity: u64, others: u64) -> String {
         let mut page = Page {
             text: String::new(),
             labels: format!("engine=\"0\",model_name=\"{model}\""),
@@ -139,12 +140,12 @@ impl Metrics {
         page.gauge(
             "num_requests_running",
             "Number of requests in model execution batches.",
-            ratio(self.running.get(), 1),
+            ratio(self.running.get() + others, 1),
         );
         page.gauge(
             "num_requests_waiting",
             "Number of requests waiting to be processed.",
-            ratio(self.waiting.get(), 1),
+            ratio(self.waiting.get() + others, 1),
         );
         page.gauge(
             "kv_cache_usage_perc",
@@ -279,7 +280,7 @@ mod tests {
         metrics.generation_tokens.fetch_add(7, Ordering::Relaxed);
         metrics.first_token(Duration::from_millis(30));
         metrics.finished("length", Duration::from_secs(2), 10);
-        let page = metrics.page("m", 100);
+        let page = metrics.page("m", 100, 0);
         for line in [
             "vllm:num_requests_running{engine=\"0\",model_name=\"m\"} 1.0",
             "vllm:kv_cache_usage_perc{engine=\"0\",model_name=\"m\"} 0.25",

@@ -1,4 +1,4 @@
-//! `POST /v1/embeddings` of a pooling engine, and `POST /tokenize` of any.
+//! What a pooling engine serves: `/v1/embeddings`, `/rerank` (and `/v1`, `/v2`), `/score`; `/tokenize` of any.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -11,95 +11,197 @@ use super::{
     Server,
     wire::{ApiError, Prompt, Request},
 };
-use crate::engine::{host::EngineFault, tokens};
-
-/// Length of every vector unless the client asks for less.
-const DIMENSIONS: usize = 1024;
+use crate::engine::tokens;
+use crate::services::vectors;
 
 #[derive(Deserialize)]
 struct Embedding {
     model: Option<String>,
     input: Prompt,
     dimensions: Option<usize>,
+    encoding_format: Option<String>,
 }
 
-/// `POST /v1/embeddings`: texts that share words get vectors that point the same way.
-pub(crate) async fn embeddings(
-    State(server): State<Arc<Server>>,
-    body: Bytes,
-) -> Result<Json<Value>, ApiError> {
-    let request: Embedding = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::invalid(format!("1 validation error:\n  {error}")))?;
-    let name = request.model.unwrap_or_else(|| server.name().to_owned());
-    if !server.door.names.contains(&name) {
-        return Err(ApiError::no_model(&name));
+fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::invalid(format!("1 validation error:\n  {error}")))
+}
+
+/// The served name that was asked for.
+pub(super) fn name(server: &Server, asked: Option<String>) -> Result<String, ApiError> {
+    let name = asked.unwrap_or_else(|| server.name().to_owned());
+    if server.door.names.contains(&name) {
+        Ok(name)
+    } else {
+        Err(ApiError::no_model(&name))
     }
-    let texts = match request.input {
-        Prompt::Texts(texts) => texts,
-        one => vec![one.text()],
-    };
-    let used: u64 = texts.iter().map(|text| tokens::count(text) + 1).sum();
+}
+
+/// Tokens of `texts`, when each fits the context.
+fn counted(server: &Server, texts: &[String]) -> Result<u64, ApiError> {
+    let most = server.cache.max_len;
     if let Some(long) = texts
         .iter()
-        .map(|t| tokens::count(t))
-        .find(|n| *n > server.cache.max_len)
+        .map(|text| tokens::count(text))
+        .find(|count| *count > most)
     {
         return Err(ApiError::bad(
             Some("input_tokens"),
             format!(
-                "This model's maximum context length is {} tokens. However, your request has {long} input tokens. Please reduce the length of the input.",
-                server.cache.max_len
+                "This model's maximum context length is {most} tokens. However, your request has {long} input tokens. Please reduce the length of the input."
             ),
         ));
     }
-    server
-        .metrics
-        .prompt_tokens
-        .fetch_add(used, Ordering::Relaxed);
-    let broken = server.host.fault() == Some(EngineFault::Garbage);
-    let length = request
-        .dimensions
-        .unwrap_or(DIMENSIONS)
-        .clamp(1, DIMENSIONS);
-    let data: Vec<Value> = texts
-        .iter()
-        .enumerate()
-        .map(|(index, text)| {
-            let vector = if broken {
-                vec![0.0; length]
-            } else {
-                vector(text, length)
-            };
-            json!({"index": index, "object": "embedding", "embedding": vector})
-        })
-        .collect();
+    let used = texts.iter().map(|text| tokens::count(text) + 1).sum();
+    let counter = &server.metrics.prompt_tokens;
+    counter.fetch_add(used, Ordering::Relaxed);
+    Ok(used)
+}
+
+/// `POST /v1/embeddings`.
+pub(crate) async fn embeddings(
+    State(server): State<Arc<Server>>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let request: Embedding = parsed(&body)?;
+    let name = name(&server, request.model)?;
+    let texts = match request.input {
+        Prompt::Texts(texts) => texts,
+        one => vec![one.text()],
+    };
+    let used = counted(&server, &texts)?;
+    let length = server.vector_length;
+    if let Some(wanted) = request.dimensions {
+        if !server.matryoshka {
+            return Err(ApiError::bad(
+                None,
+                format!(
+                    "Model \"{}\" does not support matryoshka representation, changing output dimensions will lead to poor results.",
+                    server.model
+                ),
+            ));
+        }
+        if wanted == 0 || wanted > length {
+            let text = format!("Dimensions must be between 1 and {length}, got {wanted}.");
+            return Err(ApiError::bad(None, text));
+        }
+    }
+    let fault = server.host.fault();
+    let wanted = request.dimensions.unwrap_or(length);
+    let found = vectors::of(fault.as_ref(), &texts, length, wanted);
+    let base64 = request.encoding_format.as_deref() == Some("base64");
     Ok(Json(json!({
         "id": format!("embd-{}", uuid::Uuid::new_v4().simple()), "object": "list", "model": name,
-        "created": jiff::Timestamp::now().as_second(), "data": data,
+        "created": jiff::Timestamp::now().as_second(), "data": vectors::list(&found, base64),
         "usage": {"prompt_tokens": used, "total_tokens": used, "completion_tokens": 0},
     })))
 }
 
-/// A unit vector: each word adds at places that its hash names.
-fn vector(text: &str, length: usize) -> Vec<f64> {
-    let mut vector = vec![0.0; length];
-    for word in text
-        .to_lowercase()
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-    {
-        for pair in Sha256::digest(word).as_slice().chunks_exact(3) {
-            let place = usize::from(pair[0]) << 8 | usize::from(pair[1]);
-            vector[place % length] += if pair[2].is_multiple_of(2) { 1.0 } else { -1.0 };
+/// A text, also as an object with one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Document {
+    Text(String),
+    Object { text: String },
+}
+
+impl Document {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) | Self::Object { text } => text,
         }
     }
-    let norm = vector.iter().map(|x: &f64| x * x).sum::<f64>().sqrt();
-    if norm > 0.0 {
-        for x in &mut vector {
-            *x /= norm;
+}
+
+#[derive(Deserialize)]
+struct Rerank {
+    model: Option<String>,
+    query: String,
+    documents: Vec<Document>,
+    #[serde(default)]
+    top_n: usize,
+}
+
+/// `POST /rerank`, `/v1/rerank`, `/v2/rerank`; 0 asks for all.
+pub(crate) async fn rerank(
+    State(server): State<Arc<Server>>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let request: Rerank = parsed(&body)?;
+    let name = name(&server, request.model)?;
+    let documents: Vec<String> = request.documents.into_iter().map(Document::text).collect();
+    let used = counted(&server, &documents)? + tokens::count(&request.query);
+    let fault = server.host.fault();
+    let mut ranked = vectors::ranked(fault.as_ref(), &request.query, &documents);
+    if request.top_n > 0 {
+        ranked.truncate(request.top_n);
+    }
+    let row = |(index, score): (usize, f64)| {
+        let text = documents.get(index);
+        json!({"index": index, "document": {"text": text}, "relevance_score": score})
+    };
+    Ok(Json(json!({
+        "id": format!("rerank-{}", uuid::Uuid::new_v4().simple()), "model": name,
+        "usage": {"prompt_tokens": used, "total_tokens": used},
+        "results": ranked.into_iter().map(row).collect::<Vec<_>>(),
+    })))
+}
+
+/// One text or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Texts {
+    fn all(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
         }
     }
-    vector
+}
+
+#[derive(Deserialize)]
+struct Score {
+    model: Option<String>,
+    #[serde(alias = "queries")]
+    text_1: Texts,
+    #[serde(alias = "documents")]
+    text_2: Texts,
+}
+
+/// `POST /score`: one text against many, or pair by pair.
+pub(crate) async fn score(
+    State(server): State<Arc<Server>>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let request: Score = parsed(&body)?;
+    let name = name(&server, request.model)?;
+    let (first, second) = (request.text_1.all(), request.text_2.all());
+    if first.len() != 1 && first.len() != second.len() {
+        let text = "Input lengths must be either 1:1, 1:N or N:N";
+        return Err(ApiError::bad(None, text.to_owned()));
+    }
+    let used = counted(&server, &first)? + counted(&server, &second)?;
+    let fault = server.host.fault();
+    let score = |(index, text): (usize, &String)| {
+        let query = first
+            .get(index)
+            .or(first.first())
+            .map_or("", String::as_str);
+        let ranked = vectors::ranked(fault.as_ref(), query, std::slice::from_ref(text));
+        let score = ranked.first().map_or(0.0, |(_, score)| *score);
+        json!({"index": index, "object": "score", "score": score})
+    };
+    let data: Vec<Value> = second.iter().enumerate().map(score).collect();
+    Ok(Json(json!({
+        "id": format!("score-{}", uuid::Uuid::new_v4().simple()), "object": "list", "model": name,
+        "created": jiff::Timestamp::now().as_second(), "data": data,
+        "usage": {"prompt_tokens": used, "total_tokens": used},
+    })))
 }
 
 /// `POST /tokenize` for a prompt.
@@ -120,22 +222,4 @@ pub(crate) async fn tokenize(
         "count": ids.len(), "max_model_len": server.cache.max_len, "tokens": ids,
         "token_strs": null,
     })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::vector;
-
-    #[test]
-    fn vectors_are_of_unit_length_and_alike_for_like_texts() {
-        let dot = |a: &str, b: &str| -> f64 {
-            vector(a, 256)
-                .iter()
-                .zip(vector(b, 256))
-                .map(|(x, y)| x * y)
-                .sum()
-        };
-        assert!((dot("a cat sleeps", "a cat sleeps") - 1.0).abs() < 1e-9);
-        assert!(dot("a cat sleeps", "the cat sleeps") > dot("a cat sleeps", "stock market news"));
-    }
 }

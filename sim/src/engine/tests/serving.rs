@@ -333,7 +333,7 @@ async fn tools_and_embeddings_work_where_they_are_switched_on() {
         assert_eq!(answer["data"].as_array().map(Vec::len), Some(2));
         assert_eq!(
             answer["data"][1]["embedding"].as_array().map(Vec::len),
-            Some(1024)
+            Some(4096)
         );
         assert_eq!(post(node, CHAT, &json!({"messages": []})).await.0, 404);
     })

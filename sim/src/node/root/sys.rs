@@ -122,8 +122,9 @@ fn infiniband(hca: &str, interface: &Interface, state: &NodeState) -> Vec<(Strin
             link_downed(state).to_string(),
         ),
     ];
-    let gids = interface.address.filter(|_| interface.up).map(gids);
-    for (index, (gid, kind)) in gids.into_iter().flatten().enumerate() {
+    let known = interface.up && interface.has_gid;
+    let entries = gids(interface.address.filter(|_| known));
+    for (index, (gid, kind)) in entries.into_iter().enumerate() {
         rows.push((format!("gids/{index}"), gid));
         rows.push((format!("gid_attrs/types/{index}"), kind.to_owned()));
         rows.push((
@@ -141,8 +142,12 @@ fn link_downed(state: &NodeState) -> u64 {
     state.carrier_changes / 2
 }
 
-/// The table of a port with an IPv4 address: link-local and mapped, each for both RoCE versions.
-fn gids(address: Ipv4Addr) -> [(String, &'static str); 4] {
+/// The table of a port with an IPv4 address: link-local and mapped, each for both RoCE versions. Without one its
+/// entries are zero and of no type.
+fn gids(address: Option<Ipv4Addr>) -> [(String, &'static str); 4] {
+    let Some(address) = address else {
+        return [(); 4].map(|()| (["0000"; 8].join(":"), ""));
+    };
     let [a, b, c, d] = address.octets();
     let mapped = format!("0000:0000:0000:0000:0000:ffff:{a:02x}{b:02x}:{c:02x}{d:02x}");
     let local = format!("fe80:0000:0000:0000:4ebb:47ff:fe{b:02x}:{c:02x}{d:02x}");

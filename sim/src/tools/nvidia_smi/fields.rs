@@ -213,6 +213,7 @@ mod tests {
                 pid: 4910,
                 process_name: "VLLM::EngineCore".to_owned(),
                 bytes: 12_763 << 20,
+                processor: crate::node::Processor::Gpu,
                 container: None,
                 start_ticks: 0,
                 busy_until: None,

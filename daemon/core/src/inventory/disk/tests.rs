@@ -349,3 +349,70 @@ fn what_a_configuration_says_is_cleaned_at_any_depth() {
         Some(serde_json::json!({"architectures": ["A"]}))
     );
 }
+
+#[test]
+fn what_a_set_up_needs_is_carried_too() {
+    let cache = Cache::new();
+    let mistral = "models--mistralai--Voxtral";
+    cache
+        .link(
+            mistral,
+            "params.json",
+            r#"{"dim":3072,"n_layers":30,"n_heads":32,"n_kv_heads":8,"head_dim":128,"hidden_dim":8192,
+                "max_position_embeddings":131072,"secret":1,"moe":{"num_experts":8,"expert_hidden_dim":4096},
+                "quantization":{"qformat_weight":"fp8_e4m3"},"multimodal":{"whisper_model_args":{"x":1}}}"#,
+        )
+        .link(mistral, "consolidated.safetensors", "weights")
+        .link(mistral, "tekken.json", "{}");
+    cache
+        .link(
+            "models--org--lora",
+            "adapter_config.json",
+            r#"{"base_model_name_or_path":"Qwen/Qwen3-8B"}"#,
+        )
+        .link("models--org--lora", "adapter_model.safetensors", "w");
+    let sharded = "models--org--sharded";
+    cache.link(sharded, "model-1.safetensors", "w").link(
+        sharded,
+        "model.safetensors.index.json",
+        r#"{"metadata":{"total_size":1234},"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}"#,
+    );
+    let (models, warnings) = cache.list(true);
+    assert_eq!(warnings, [] as [String; 0]);
+    let [voxtral, lora, sharded] = models.as_slice() else {
+        panic!("{models:?}")
+    };
+    let config = serde_json::json!({"model_type": "voxtral", "architectures": ["VoxtralForConditionalGeneration"],
+        "hidden_size": 3072, "num_hidden_layers": 30, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "head_dim": 128, "intermediate_size": 8192, "max_position_embeddings": 131_072, "num_experts": 8,
+        "moe_intermediate_size": 4096, "quantization_config": {"quant_method": "fp8"}});
+    assert_eq!(voxtral.config, Some(config));
+    assert_eq!(
+        voxtral.markers,
+        ["consolidated", "params", "safetensors", "tekken"]
+    );
+    assert_eq!(lora.adapter_base.as_deref(), Some("Qwen/Qwen3-8B"));
+    assert_eq!(
+        (sharded.index_bytes, sharded.full_weight_bytes()),
+        (Some(1234), 1234)
+    );
+}
+
+#[test]
+fn facts_of_unusual_attention_are_carried_without_the_rest() {
+    let cache = Cache::new();
+    let folder = "models--org--odd";
+    cache.link(folder, "model.safetensors", "w").link(
+        folder,
+        "config.json",
+        r#"{"block_configs":[{"attention":{"n_heads_in_group":8,"x":1},"ffn":{"y":1}},{"attention":null}],
+            "linear_attn_config":{"full_attn_layers":[4],"kda_layers":[1,2,3],"num_heads":32,"head_dim":128},
+            "quantization_config":{"quant_method":"compressed-tensors","kv_cache_scheme":{"num_bits":8},"ignore":["z"]}}"#,
+    );
+    let (models, _) = cache.list(true);
+    let config = serde_json::json!({
+        "block_configs": [{"attention": {"n_heads_in_group": 8}}, {"attention": {}}],
+        "linear_attn_config": {"full_attn_layers": [4], "num_heads": 32, "head_dim": 128},
+        "quantization_config": {"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8}}});
+    assert_eq!(models[0].config, Some(config));
+}

@@ -13,6 +13,9 @@ use crate::units::OWNER;
 /// A fuller disk than this leaves no room for compile caches and logs.
 const FULLEST_DISK_PERCENT: u64 = 95;
 
+/// Clocks may differ by as many seconds.
+const CLOCK_LIMIT_S: i64 = 5;
+
 /// Fills the findings about a node that can be reached.
 pub(super) fn check(look: &Look<'_>, node: &NodeWorld, rank: u32, planned: &mut Planned) {
     docker(node, planned);
@@ -21,6 +24,7 @@ pub(super) fn check(look: &Look<'_>, node: &NodeWorld, rank: u32, planned: &mut 
     name_taken(look, node, rank, planned);
     gpu_processes(look, node, planned);
     disks(node, planned);
+    clock(node, planned);
 }
 
 pub(super) fn docker(node: &NodeWorld, planned: &mut Planned) {
@@ -205,6 +209,22 @@ fn gpu_processes(look: &Look<'_>, node: &NodeWorld, planned: &mut Planned) {
             _ => {}
         }
     }
+}
+
+/// Certificates and the times in logs count on the clock.
+fn clock(node: &NodeWorld, planned: &mut Planned) {
+    let id = &node.node.id;
+    let ahead = node.facts.as_ref().and_then(|f| f.clock_ahead_s);
+    let Some(ahead) = ahead.filter(|s| s.abs() > CLOCK_LIMIT_S) else {
+        return;
+    };
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    planned.warnings.push(blocker(
+        "clock_differs",
+        Some(id),
+        format!("The clock of {id} is {} s {way} ours", ahead.abs()),
+        format!("On {id}: sudo timedatectl set-ntp true"),
+    ));
 }
 
 fn disks(node: &NodeWorld, planned: &mut Planned) {
