@@ -101,7 +101,7 @@ fn slow(fleet: &Fleet) -> Result<()> {
 
 fn quick(fleet: &Fleet) -> Result<()> {
     let mut sparks = fleet.sparks.iter();
-    sparks.try_for_each(|s| s.clear_faults())
+    sparks.try_for_each(Spark::clear_faults)
 }
 
 /// The process of an operation's job on a node, as the node noted it.

@@ -144,7 +144,12 @@ pub enum Command {
     /// Save an archive with state, logs and settings for whoever helps you; secrets are removed
     Bugreport {
         /// Where to; `-` for standard output
-        #[arg(short, long, value_name = "FILE", default_value = "spark-control-report.tar.gz")]
+        #[arg(
+            short,
+            long,
+            value_name = "FILE",
+            default_value = "spark-control-report.tar.gz"
+        )]
         output: PathBuf,
     },
     /// The public key to put on the Sparks

@@ -113,10 +113,7 @@ pub struct ServiceMount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a field of the file"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the file")]
 pub struct ServiceSpec {
     pub name: ServiceName,
     pub kind: ServiceKind,

@@ -6,8 +6,7 @@ use crate::Time;
 
 use super::{
     alert::Alert, connectivity::ConnectivitySummary, inventory::ModelList, node::Node,
-    operation::Operation, service::Service, settings::Settings, unit::Unit,
-    webhook::WebhookStatus,
+    operation::Operation, service::Service, settings::Settings, unit::Unit, webhook::WebhookStatus,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -50,9 +50,10 @@ impl Catalog {
         reason = "the file is part of this build and read by a test"
     )]
     pub(crate) fn of(image: &EngineImage) -> Self {
-        let mut catalog: Self =
-            serde_json::from_str(include_str!("../../../daemon/core/data/vllm-0.32.0-cli.json"))
-                .expect("the bundled catalogue is valid");
+        let mut catalog: Self = serde_json::from_str(include_str!(
+            "../../../daemon/core/data/vllm-0.32.0-cli.json"
+        ))
+        .expect("the bundled catalogue is valid");
         catalog.flags.extend(image.extra_flags.iter().cloned());
         let known = |name: &String| !image.missing_parsers.contains(name);
         catalog.tool_call_parsers.retain(known);

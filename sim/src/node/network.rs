@@ -62,7 +62,11 @@ impl Node {
                     (true, None) => 10_000,
                 },
                 // A cable that is out changes no setting.
-                mtu: if address.is_some() && hca.is_some() { fabric_mtu } else { 1500 },
+                mtu: if address.is_some() && hca.is_some() {
+                    fabric_mtu
+                } else {
+                    1500
+                },
                 has_gid: !faults.gid_missing(),
                 address,
                 mac: mac(config.seed, index),

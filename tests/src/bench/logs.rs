@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use futures_util::StreamExt as _;
+
+use spark_ipc::id::UnitId;
 
 use super::Figure;
 use super::latency;
@@ -53,69 +54,86 @@ pub async fn flood() -> Result<Vec<Figure>> {
         .dir
         .join("record/bin/docker");
     std::fs::write(&recorder, FLOOD)?;
-    let before = rss_mib(&fleet.daemon)?;
-    let url = format!(
-        "http://{}/api/units/{}/logs?follow=true&tail=10",
-        fleet.daemon.address(),
-        unit.id
-    );
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let mut body = client
-        .get(url)
-        .send()
-        .await?
-        .error_for_status()?
-        .bytes_stream();
-    let (mut lines, mut dropped, mut most) = (0_u64, 0_u64, before);
-    let began = Instant::now();
-    let (mut busy, mut asked) = (None, false);
-    while began.elapsed() < MEASURED {
-        let chunk = body.next().await.context("the log ended")??;
-        let text = String::from_utf8_lossy(&chunk);
-        lines += u64::try_from(text.matches("event: log").count())?;
+    let mut follower = Follower::open(&fleet, &unit.id).await?;
+    let busy = follower.watch(&fleet).await?;
+    follower.figures(quiet, busy)
+}
+
+/// What came of a log that is followed, and the most memory that the daemon took meanwhile.
+struct Follower {
+    answer: reqwest::Response,
+    lines: u64,
+    dropped: u64,
+    /// Resident memory before, and at its most, in MiB.
+    before: f64,
+    most: f64,
+}
+
+impl Follower {
+    async fn open(fleet: &Fleet, unit: &UnitId) -> Result<Self> {
+        let before = rss_mib(&fleet.daemon)?;
+        let address = fleet.daemon.address();
+        let url = format!("http://{address}/api/units/{unit}/logs?follow=true&tail=10");
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let answer = client.get(url).send().await?.error_for_status()?;
+        Ok(Self {
+            answer,
+            lines: 0,
+            dropped: 0,
+            before,
+            most: before,
+        })
+    }
+
+    /// Follows for [`MEASURED`]; the p99 in ms of a status that is asked for beside it, half way.
+    async fn watch(&mut self, fleet: &Fleet) -> Result<f64> {
+        let began = Instant::now();
+        let mut busy = None;
+        while began.elapsed() < MEASURED {
+            let chunk = self.answer.chunk().await?.context("the log ended")?;
+            self.count(&String::from_utf8_lossy(&chunk))?;
+            self.most = self.most.max(rss_mib(&fleet.daemon)?);
+            if busy.is_none() && began.elapsed() > MEASURED / 2 {
+                busy = Some(latency::few(fleet, 200).await?);
+            }
+        }
+        busy.context("not asked")
+    }
+
+    fn count(&mut self, text: &str) -> Result<()> {
+        self.lines += u64::try_from(text.matches("event: log").count())?;
         for (at, _) in text.match_indices(" lines were dropped here") {
             let head = text.get(..at).unwrap_or_default();
             let number = head.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok());
-            dropped += number.unwrap_or(0);
+            self.dropped += number.unwrap_or(0);
         }
-        most = most.max(rss_mib(&fleet.daemon)?);
-        if !asked && began.elapsed() > MEASURED / 2 {
-            asked = true;
-            busy = Some(latency::few(&fleet, 200).await?);
-        }
+        Ok(())
     }
-    let seconds = began.elapsed().as_secs_f64();
-    let rate = |n: u64| u32::try_from(n).map(|n| f64::from(n) / seconds);
-    Ok(vec![
-        Figure::new(
-            "log_flood_memory",
-            most - before,
-            "MiB",
-            "daemon before",
-            before,
-        )
-        .at_most(8.0),
-        Figure::new(
-            "log_flood_shown",
-            rate(lines)?,
-            "/s",
-            "lines a second",
-            200_000.0,
-        ),
-        Figure::new(
-            "log_flood_dropped",
-            rate(dropped)?,
-            "/s",
-            "lines a second",
-            200_000.0,
-        ),
-        Figure::new(
-            "log_flood_status_p99",
-            busy.context("not asked")?,
-            "ms",
-            "quiet p99",
-            quiet,
-        )
-        .at_most(50.0),
-    ])
+
+    fn figures(&self, quiet: f64, busy: f64) -> Result<Vec<Figure>> {
+        let rate = |n: u64| u32::try_from(n).map(|n| f64::from(n) / MEASURED.as_secs_f64());
+        let of_all = |name, n| {
+            Ok::<_, anyhow::Error>(Figure::new(
+                name,
+                rate(n)?,
+                "/s",
+                "lines a second",
+                200_000.0,
+            ))
+        };
+        let memory = self.most - self.before;
+        Ok(vec![
+            Figure::new(
+                "log_flood_memory",
+                memory,
+                "MiB",
+                "daemon before",
+                self.before,
+            )
+            .at_most(8.0),
+            of_all("log_flood_shown", self.lines)?,
+            of_all("log_flood_dropped", self.dropped)?,
+            Figure::new("log_flood_status_p99", busy, "ms", "quiet p99", quiet).at_most(50.0),
+        ])
+    }
 }

@@ -20,11 +20,7 @@ pub(super) async fn run(context: &mut Context, args: Logs) -> Result<Exit, Failu
 }
 
 /// Prints the log at `path`, and goes on with new lines if told to.
-pub(super) async fn print(
-    context: &mut Context,
-    path: &str,
-    go_on: bool,
-) -> Result<Exit, Failure> {
+pub(super) async fn print(context: &mut Context, path: &str, go_on: bool) -> Result<Exit, Failure> {
     if go_on {
         return follow(context, &format!("{path}&follow=true")).await;
     }

@@ -16,8 +16,12 @@ use crate::trouble::Trouble;
 pub(super) async fn run(context: &mut Context, args: Rm) -> Result<Exit, Failure> {
     let list: ModelList = context.client.get("/api/models").await?;
     let repo = pick::model(&list.models, &args.model)?.repo.clone();
-    let nodes: String = args.nodes.iter().map(|n| format!("&node={n}")).collect();
-    let path = |dry: bool| format!("/api/models/{repo}?dry_run={dry}{nodes}");
+    let path = |dry: bool| {
+        let first = format!("/api/models/{repo}?dry_run={dry}");
+        args.nodes
+            .iter()
+            .fold(first, |path, n| path + "&node=" + n.as_ref())
+    };
     let preview: DeletePreview = context.client.delete(&path(true)).await?;
     if args.dry_run {
         return show(context, &preview);

@@ -55,7 +55,10 @@ pub(super) fn unit(member: &Member<'_>, previous: &[Unit]) -> Option<Unit> {
         Some(OWNER) => return None,
         Some(owner) => owner,
         // Nobody's name is on it, but it holds memory that a model may want.
-        None => member.memory().filter(|bytes| *bytes > 0).map(|_| BY_HAND)?,
+        None => member
+            .memory()
+            .filter(|bytes| *bytes > 0)
+            .map(|_| BY_HAND)?,
     };
     let id = UnitId::new(format!("{}.{}", member.node.node, facts.name)).ok()?;
     let before = previous.iter().find(|u| u.id == id);

@@ -79,7 +79,10 @@ fn nodes(before: &Seen, now: &mut Seen, events: &mut Vec<WebhookEvent>, bare: &m
                 let text = format!("{} is down: {why}", node.name);
                 (WebhookEventName::NodeDown, text)
             }
-            (Some(false), true) => (WebhookEventName::NodeUp, format!("{} is up again", node.name)),
+            (Some(false), true) => (
+                WebhookEventName::NodeUp,
+                format!("{} is up again", node.name),
+            ),
             _ => continue,
         };
         events.push(WebhookEvent {
@@ -108,7 +111,10 @@ fn services(before: &Seen, now: &mut Seen, events: &mut Vec<WebhookEvent>, bare:
         let name = service.name.to_string();
         let was = now.service_up.insert(name.clone(), up);
         let (event, text) = match (was, up) {
-            (Some(true), false) => (WebhookEventName::ServiceDown, format!("{name} does not work any more")),
+            (Some(true), false) => (
+                WebhookEventName::ServiceDown,
+                format!("{name} does not work any more"),
+            ),
             (Some(false), true) => (WebhookEventName::ServiceUp, format!("{name} works again")),
             _ => continue,
         };
@@ -136,16 +142,26 @@ fn swaps(before: &Seen, now: &Seen, events: &mut Vec<WebhookEvent>, bare: &mut B
             continue;
         }
         let (name, text) = match operation.state {
-            OperationState::Succeeded => (WebhookEventName::SwapDone, format!("{subject} runs and answers")),
+            OperationState::Succeeded => (
+                WebhookEventName::SwapDone,
+                format!("{subject} runs and answers"),
+            ),
             OperationState::RolledBack => {
-                let last = operation.last_good.as_deref().unwrap_or("the last good model");
+                let last = operation
+                    .last_good
+                    .as_deref()
+                    .unwrap_or("the last good model");
                 let text = format!("the swap to {subject} failed; {last} runs again");
                 (WebhookEventName::SwapFailed, text)
             }
-            OperationState::Cancelled => {
-                (WebhookEventName::SwapFailed, format!("the swap to {subject} was cancelled"))
-            }
-            _ => (WebhookEventName::SwapFailed, format!("the swap to {subject} failed")),
+            OperationState::Cancelled => (
+                WebhookEventName::SwapFailed,
+                format!("the swap to {subject} was cancelled"),
+            ),
+            _ => (
+                WebhookEventName::SwapFailed,
+                format!("the swap to {subject} failed"),
+            ),
         };
         events.push(WebhookEvent {
             error: operation.error.clone(),

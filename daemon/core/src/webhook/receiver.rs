@@ -17,7 +17,9 @@ pub struct Receiver {
 pub enum BadReceiver {
     #[error("it is not a URL; use e.g. https://hooks.example.org/spark")]
     NotAUrl,
-    #[error("it has characters that do not belong in a URL (spaces, controls, backslashes, non-ASCII)")]
+    #[error(
+        "it has characters that do not belong in a URL (spaces, controls, backslashes, non-ASCII)"
+    )]
     Characters,
     #[error("it begins with neither http:// nor https://")]
     Scheme,
@@ -209,7 +211,10 @@ mod tests {
             "http://240.0.0.1/",
         ] {
             let refused = Receiver::parse(text, false);
-            assert!(matches!(refused, Err(BadReceiver::Address(_))), "{text}: {refused:?}");
+            assert!(
+                matches!(refused, Err(BadReceiver::Address(_))),
+                "{text}: {refused:?}"
+            );
         }
     }
 
@@ -251,14 +256,19 @@ mod tests {
         for text in ["http://127.0.0.1:1/", "http://localhost/", "http://[::1]/"] {
             assert!(Receiver::parse(text, true).is_ok(), "{text}");
         }
-        for text in ["http://169.254.169.254/", "http://0.0.0.0/", "http://224.0.0.1/"] {
+        for text in [
+            "http://169.254.169.254/",
+            "http://0.0.0.0/",
+            "http://224.0.0.1/",
+        ] {
             assert!(Receiver::parse(text, true).is_err(), "{text}");
         }
     }
 
     #[test]
     fn what_is_shown_has_no_token() {
-        let receiver = Receiver::parse("https://hooks.example.org:8443/T0/secret?k=v", false).unwrap();
+        let receiver =
+            Receiver::parse("https://hooks.example.org:8443/T0/secret?k=v", false).unwrap();
         assert_eq!(receiver.shown(), "https://hooks.example.org:8443");
     }
 }

@@ -75,7 +75,11 @@ fn a_node_goes_down_once_and_comes_back_once() {
 
 #[test]
 fn a_node_that_was_never_seen_is_no_news() {
-    let states = [Freshness::Unknown, Freshness::Unreachable, Freshness::Unreachable];
+    let states = [
+        Freshness::Unknown,
+        Freshness::Unreachable,
+        Freshness::Unreachable,
+    ];
     let states = states.map(|f| Seen {
         nodes: node(f),
         ..seen()
@@ -139,9 +143,6 @@ fn an_alert_is_told_when_it_is_raised_and_when_it_clears() {
         before = now;
     }
     let text = |word| format!("Disk nearly full {word} on spark1: / is 92 % full");
-    let expected = [
-        (text("raised"), Some(false)),
-        (text("cleared"), Some(true)),
-    ];
+    let expected = [(text("raised"), Some(false)), (text("cleared"), Some(true))];
     assert_eq!(told, expected);
 }
