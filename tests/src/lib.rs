@@ -11,6 +11,7 @@ pub mod demo;
 pub mod fleet;
 pub mod place;
 pub mod programs;
+pub mod receiver;
 pub mod sshd;
 pub mod tmux;
 pub mod wire;
