@@ -175,6 +175,9 @@ async fn services_are_asked_what_they_are_for() -> Result<()> {
     for (name, check, ill, word) in [
         ("kokoro", "speech", "silent", "silence"),
         ("embeddings", "embeddings", "empty", "zero"),
+        ("sortformer", "diarization", "empty", "nobody"),
+        ("parakeet", "transcription", "empty", "transcript"),
+        ("rerank", "rerank", "garbage", "rank"),
     ] {
         let path = format!("/api/services/{name}/start");
         let begun: OperationStarted = fleet.daemon.client().post(&path, &json!({})).await?;
