@@ -20,6 +20,7 @@ use spark_ipc::model::service::{Service, ServiceChange, ServiceDetail, ServiceLi
 use spark_ipc::{ApiError, ErrorCode, Time};
 use tokio::sync::{mpsc, watch};
 
+use crate::deep::Deep;
 use crate::engine::Engines;
 use crate::operations::Operations;
 use crate::settings::Live;
@@ -40,6 +41,7 @@ pub struct Surroundings {
     pub units: Units,
     pub operations: Operations,
     pub engine: Engines,
+    pub deep: Deep,
     /// Seconds between two questions to a health route.
     pub interval_s: Live<u64>,
     pub autostart: Live<bool>,

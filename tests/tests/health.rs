@@ -199,6 +199,13 @@ async fn services_are_asked_what_they_are_for() -> Result<()> {
             error.is_some_and(|error| error.contains(word)),
             "{result:#?}"
         );
+        let wrong = |s: &Snapshot| {
+            let service = s.status.services.iter().find(|s| s.name.as_str() == name);
+            let deep = service.and_then(|s| s.deep.as_ref());
+            deep.is_some_and(|d| d.state == DeepState::Failed)
+        };
+        let what = format!("{name} as wrong in the status");
+        fleet.daemon.wait_for(&what, wrong).await?;
         fleet.sparks[0].clear_faults()?;
     }
     Ok(())

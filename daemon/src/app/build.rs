@@ -169,6 +169,7 @@ impl Watchers {
             units: units.clone(),
             operations: operations.clone(),
             engine: ground.engine.clone(),
+            deep: deep.clone(),
             interval_s: settings.live(|v| v.poll_interval_s),
             autostart: settings.live(|v| v.services_autostart),
             overrides: config.paths.services_overrides.clone(),

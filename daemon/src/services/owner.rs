@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::boots::Boots;
 use super::catalogue::Catalogue;
 use super::{Note, Surroundings, health};
-use crate::clock;
 use crate::units::Known;
+use crate::{clock, deep};
 
 /// Who starts what starts by itself.
 const ACTOR: &str = "daemon";
@@ -65,6 +65,7 @@ pub(super) async fn own(
     let mut known = around.units.changes();
     let mut operations = around.operations.list();
     let mut entries = catalogue.watch();
+    let mut deep = around.deep.watch();
     let mut owner = Owner {
         boots: Boots::open(around.boots.clone()),
         around,
@@ -87,6 +88,7 @@ pub(super) async fn own(
             changed = known.changed() => { if changed.is_err() { return } ask = true; }
             changed = operations.changed() => if changed.is_err() { return },
             changed = entries.changed() => if changed.is_err() { return },
+            changed = deep.changed() => if changed.is_err() { return },
             note = notes.recv() => match note { Some(note) => owner.take(note), None => return },
             Some(told) = questions.next(), if !questions.is_empty() => owner.heard(told),
             () = tokio::time::sleep(wait) => {
@@ -100,7 +102,9 @@ pub(super) async fn own(
         let known_now = known.borrow_and_update().clone();
         let running = Arc::clone(&operations.borrow_and_update());
         entries.mark_unchanged();
+        let probed = Arc::clone(&deep.borrow_and_update());
         owner.look(&nodes.borrow_and_update().clone(), &known_now, &running);
+        owner.note_deep(&probed);
         let publish = |services: &Vec<Service>| {
             list.send_if_modified(|now| {
                 let changed = **now != *services;
@@ -131,6 +135,14 @@ async fn started(starting: &mut Option<Wish>) -> Result<(), ApiError> {
 }
 
 impl Owner {
+    /// The last deep probe of each that runs; one of an earlier container says nothing of this one.
+    fn note_deep(&mut self, known: &deep::Known) {
+        for service in &mut self.services {
+            let last = known.service(service.name.as_str());
+            service.deep = last.filter(|l| service.started_at.is_some_and(|at| l.at >= at));
+        }
+    }
+
     fn interval(&self) -> Duration {
         let starting = self
             .services

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::deep::DeepSummary;
 use crate::{
     Time,
     id::{ContainerName, ImageRef, NodeId, OperationId, ServiceName},
@@ -286,6 +287,9 @@ pub struct Service {
     pub operation: Option<OperationId>,
     /// Why it is not well, in plain words.
     pub message: Option<String>,
+    /// The last deep probe of this container; `null` before the first.
+    #[serde(default)]
+    pub deep: Option<DeepSummary>,
     pub notes: Option<String>,
 }
 

@@ -158,6 +158,7 @@ fn base(entry: &Entry, before: Option<&Service>, operations: &[Operation], now: 
         launch: None,
         operation: operations.iter().find(acts).map(|o| o.id.clone()),
         message: None,
+        deep: None,
         notes: spec.notes.clone(),
     }
 }
