@@ -1,5 +1,7 @@
 //! Jobs on this machine, in a home of their own.
 
+mod runner;
+
 use std::path::Path;
 
 use super::*;
