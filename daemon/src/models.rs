@@ -39,6 +39,8 @@ pub use recipes::Recipes;
 
 /// How long one listing may take.
 const LOOK: Duration = Duration::from_secs(150);
+/// Least time between two checks of which disks are due.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// Most bytes of a listing: a few hundred models with their configurations.
 const MAX_LISTING: usize = 32 * 1024 * 1024;
 
@@ -143,8 +145,10 @@ async fn run(
     let mut listings = FuturesUnordered::new();
     loop {
         let (mut everywhere, mut remake) = (false, true);
+        let rest = disks.rest(around.interval_s.get());
         tokio::select! {
             () = stop.cancelled() => return,
+            () = tokio::time::sleep(rest) => remake = false,
             kick = kicks.recv() => if kick.is_some() { everywhere = true } else { return },
             changed = changes.node_list.changed() => {
                 // Of what a poll tells, only the size of a memory shows in the menu.
@@ -181,6 +185,20 @@ async fn run(
 }
 
 impl Disks {
+    /// Time until the next disk is due, however seldom nodes are polled; not longer than a new interval of the
+    /// settings may wait to be seen.
+    fn rest(&self, interval_s: u64) -> Duration {
+        let interval = Duration::from_secs(interval_s);
+        let idle = self
+            .asked
+            .iter()
+            .filter(|(id, _)| !self.under_way.contains(*id));
+        let next = idle
+            .map(|(_, at)| interval.saturating_sub(at.elapsed()))
+            .min();
+        next.unwrap_or(LOOK).clamp(SHORTEST, LOOK)
+    }
+
     /// The nodes whose time to be listed has come; they count as being listed from now on.
     fn due(&mut self, nodes: &[Node], interval_s: u64, everywhere: bool) -> Vec<NodeId> {
         let interval = Duration::from_secs(interval_s);
