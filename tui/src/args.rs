@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::format::parse_duration;
 
 pub use services::{Adopt, ServiceAct, ServiceLogs, ServiceSet, ServiceStop, ServicesCommand};
-pub use transfer::{Copy, Download, ImagesCommand, Pull, Rm, Wait};
+pub use transfer::{Copy, Download, ImagesCommand, Pull, Rm, Verify, Wait};
 
 /// Spark Control: see and swap the models on your DGX Sparks.
 ///
@@ -167,6 +167,8 @@ pub enum ModelsCommand {
         /// Repository, or a part of its name that only it has
         model: String,
     },
+    /// Compare every file of one with the Hub's checksums; slow
+    Verify(Verify),
 }
 
 #[derive(Debug, ClapArgs)]

@@ -177,6 +177,7 @@ pub fn kind(kind: OperationKind) -> (&'static str, &'static str) {
         OperationKind::Download => ("download", "Downloaded"),
         OperationKind::Copy => ("copy", "Copied"),
         OperationKind::Delete => ("deletion", "Deleted"),
+        OperationKind::Verify => ("verification", "Verified"),
         OperationKind::ImagePull => ("pull", "Pulled"),
         OperationKind::ImageCopy => ("copy", "Copied"),
         OperationKind::ImageRemove => ("removal", "Removed"),

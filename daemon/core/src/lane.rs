@@ -40,6 +40,7 @@ impl Lanes {
             | OperationKind::ServiceRestart => Self::ENGINE,
             OperationKind::Download
             | OperationKind::Copy
+            | OperationKind::Verify
             | OperationKind::ImagePull
             | OperationKind::ImageCopy => Self::DISK,
             OperationKind::Delete | OperationKind::ImageRemove => Self::BOTH,

@@ -5,6 +5,7 @@
 //! cache against the manifest), since what the clients print changes from version to version. The facts are
 //! those of spark-domain 4 and 5.
 
+pub mod damage;
 pub mod delete;
 pub mod fault;
 pub mod image;

@@ -207,6 +207,7 @@ impl Owner {
             OperationKind::Download
             | OperationKind::Copy
             | OperationKind::Delete
+            | OperationKind::Verify
             | OperationKind::ImagePull
             | OperationKind::ImageCopy
             | OperationKind::ImageRemove => false,

@@ -9,4 +9,5 @@ pub(super) mod image_pull;
 pub(super) mod image_remove;
 mod relay;
 pub(super) mod service;
+pub(super) mod verification;
 mod verify;

@@ -442,6 +442,7 @@ fn kind(operation: &Operation) -> &'static str {
         OperationKind::Download => "a download",
         OperationKind::Copy => "a copy",
         OperationKind::Delete => "a deletion",
+        OperationKind::Verify => "a verification",
         OperationKind::ImagePull => "the pull of an image",
         OperationKind::ImageCopy => "the copy of an image",
         OperationKind::ImageRemove => "the removal of an image",

@@ -3,30 +3,15 @@
 use std::future::Future;
 
 use futures_util::FutureExt as _;
-use spark_ipc::id::{ImageRef, NodeId, OperationId};
+use spark_ipc::id::{NodeId, OperationId};
 use spark_ipc::model::operation::Operation;
 use spark_ipc::{ApiError, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::job::Job;
-use super::jobs::image_remove::ImageRemove;
 use super::{Context, Look, Operations, Planner, Request};
 
 impl Operations {
-    /// Removes an image from nodes; one that is in use stays, with Docker's words.
-    pub async fn remove_image(
-        &self,
-        image: ImageRef,
-        nodes: Vec<NodeId>,
-        actor: String,
-    ) -> Result<Operation, ApiError> {
-        self.begin(actor, async |ctx: Context, _id: OperationId| {
-            known(&ctx, &nodes)?;
-            Ok(Job::ImageRemove(ImageRemove { image, nodes }))
-        })
-        .await
-    }
-
     /// Plans a job beside the manager and begins it: `busy` with the operation that holds its nodes, the
     /// planner's error, or it runs.
     pub(in crate::operations) async fn begin<F, Fut>(

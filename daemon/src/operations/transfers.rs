@@ -5,6 +5,7 @@ mod deletions;
 mod downloads;
 mod images;
 mod paths;
+mod verifications;
 
 pub(in crate::operations) use deletions::{deletion, why_not};
 

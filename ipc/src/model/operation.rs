@@ -19,6 +19,8 @@ pub enum OperationKind {
     Copy,
     /// A model off the disk.
     Delete,
+    /// Every byte of a model against its checksums.
+    Verify,
     ImagePull,
     /// An image from one node to another.
     ImageCopy,

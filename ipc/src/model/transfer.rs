@@ -49,6 +49,20 @@ pub struct CopyRequest {
     pub dry_run: bool,
 }
 
+/// `POST /api/verifications`: every file of a model against the Hub's sizes and checksums. Slow: every byte is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    pub repo: RepoId,
+    /// Where; every node that has it when empty.
+    #[serde(default)]
+    pub nodes: Vec<NodeId>,
+    /// Remove the damaged files, so that a download brings them anew. Refused while the model is in use.
+    #[serde(default)]
+    pub repair: bool,
+}
+
 /// How the bytes come to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

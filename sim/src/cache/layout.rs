@@ -1,7 +1,7 @@
 //! What a repository consists of, and how a cache keeps it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -107,6 +107,19 @@ impl RepoLayout {
         write_atomic(&dir.join("refs/main"), self.commit.as_bytes())
     }
 
+    /// Whether `found` is `file`, as far as its bytes matter: its size, and what it begins with.
+    pub fn is_intact(&self, file: &RepoFile, found: &Path) -> io::Result<bool> {
+        if fs::metadata(found)?.len() != file.size {
+            return Ok(false);
+        }
+        let name = format!("spark-sim-{}-{}", std::process::id(), file.blob);
+        let whole = std::env::temp_dir().join(name);
+        file.write(&whole, &self.dtype)?;
+        let expected = beginning(&whole);
+        fs::remove_file(&whole)?;
+        Ok(expected? == beginning(found)?)
+    }
+
     /// Writes one file: its blob, and the link to it.
     pub fn write_file(&self, hub: &Path, file: &RepoFile) -> Result<(), NodeError> {
         let blob = self.blob_path(hub, file);
@@ -168,6 +181,14 @@ impl RepoLayout {
             .collect();
         json!({"format_version": 1, "files": files})
     }
+}
+
+/// What a file begins with: more than any header has.
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl RepoFile {

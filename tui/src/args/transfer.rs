@@ -86,10 +86,38 @@ pub struct Rm {
     pub timeout: Duration,
 }
 
+#[derive(Debug, ClapArgs)]
+pub struct Verify {
+    /// Repository, or a part of its name that only it has
+    pub model: String,
+    /// On this node (repeat for more; all that have it without it)
+    #[arg(long = "node", value_name = "NODE", value_parser = node)]
+    pub nodes: Vec<NodeId>,
+    /// Remove damaged files, so that a download brings them anew
+    #[arg(long)]
+    pub repair: bool,
+    /// Do not wait for the end
+    #[arg(long, visible_alias = "detach")]
+    pub no_wait: bool,
+    /// How long to wait for the end
+    #[arg(long, value_parser = parse_duration, default_value = DAY, value_name = "TIME")]
+    pub timeout: Duration,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum ImagesCommand {
     /// All of them, and those that a recipe needs (the default)
     List,
+    /// Remove one from the disks; refused while a container was made from it
+    Rm {
+        image: ImageRef,
+        /// From this node (repeat for more; all of them without it)
+        #[arg(long = "node", value_name = "NODE", value_parser = node)]
+        nodes: Vec<NodeId>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// From one node to another, over the fabric
     Copy {
         image: ImageRef,

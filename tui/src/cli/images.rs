@@ -1,16 +1,24 @@
 //! `images` and `pull`: the images on the nodes, and how they come there.
 
+use std::time::Duration;
+
+use spark_ipc::id::{ImageRef, NodeId};
+use spark_ipc::model::operation::OperationStarted;
 use spark_ipc::model::transfer::{Image, ImageCopyRequest, ImageList, ImagePullRequest};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::table;
 use super::transfer::{Act, send};
+use super::{follow, table};
 use crate::args::{ImagesCommand, Pull, Wait};
 use crate::exit::Exit;
 use crate::format::{UNKNOWN, bytes, or_unknown};
 use crate::paint::{Line, Span, Tone};
 use crate::preview::joined;
+use crate::trouble::Trouble;
+
+/// How long one waits for layers to go.
+const REMOVAL: Duration = Duration::from_secs(900);
 
 pub(super) async fn run(
     context: &mut Context,
@@ -18,6 +26,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     match command {
         None | Some(ImagesCommand::List) => list(context).await,
+        Some(ImagesCommand::Rm { image, nodes, yes }) => remove(context, image, nodes, yes).await,
         Some(ImagesCommand::Copy {
             image,
             from,
@@ -44,6 +53,30 @@ pub(super) async fn pull(context: &mut Context, args: Pull) -> Result<Exit, Fail
         dry_run: args.wait.dry_run,
     };
     send(context, "/api/images/pull", &request, act).await
+}
+
+async fn remove(
+    context: &mut Context,
+    image: ImageRef,
+    nodes: Vec<NodeId>,
+    yes: bool,
+) -> Result<Exit, Failure> {
+    if !yes && (!context.may_ask || context.json) {
+        let text = format!("removing {image} must be agreed to, and nobody can be asked here");
+        let trouble = Trouble::new(Exit::Usage, "not_agreed", text);
+        return Err(trouble.hint("add --yes").into());
+    }
+    if !yes && !context.ask(&format!("Remove {image}?"))? {
+        let text = Line::of(Tone::Dim, "Nothing was changed.");
+        context.out.line(&text)?;
+        return Ok(Exit::Cancelled);
+    }
+    let path = format!("/api/images?image={image}");
+    let path = nodes
+        .iter()
+        .fold(path, |path, n| path + "&node=" + n.as_ref());
+    let started: OperationStarted = context.client.delete(&path).await?;
+    follow::to_the_end(context, started.operation, REMOVAL, &[]).await
 }
 
 fn act(wait: &Wait) -> Act {

@@ -1,11 +1,13 @@
 //! `models`: what is on the disks, and one model in full.
 
 use spark_ipc::model::inventory::{Model, ModelDetail, ModelList};
+use spark_ipc::model::transfer::VerifyRequest;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::transfer::{self, Act};
 use super::{pick, table};
-use crate::args::ModelsCommand;
+use crate::args::{ModelsCommand, Verify};
 use crate::exit::Exit;
 use crate::format::{UNKNOWN, bytes, duration, or_unknown, parameters};
 use crate::paint::{Line, Span, Tone};
@@ -23,7 +25,22 @@ pub(super) async fn run(
             let detail = context.client.get(&format!("/api/models/{repo}")).await?;
             print_one(context, &detail)
         }
+        Some(ModelsCommand::Verify(args)) => verify(context, &list, args).await,
     }
+}
+
+async fn verify(context: &mut Context, list: &ModelList, args: Verify) -> Result<Exit, Failure> {
+    let request = VerifyRequest {
+        repo: pick::model(&list.models, &args.model)?.repo.clone(),
+        nodes: args.nodes,
+        repair: args.repair,
+    };
+    let act = Act {
+        dry_run: false,
+        no_wait: args.no_wait,
+        timeout: args.timeout,
+    };
+    transfer::send(context, "/api/verifications", &request, act).await
 }
 
 fn print_list(context: &mut Context, list: &ModelList) -> Result<Exit, Failure> {

@@ -46,13 +46,15 @@ pub fn download(job: &JobName, what: &Selection, access: &HubAccess) -> Result<R
     Ok(with_access(remote, access).timeout(60))
 }
 
-/// Begins to compare every file with the Hub's checksums, or finds it at work. Slow: every byte is read.
+/// Begins to compare every file with the Hub's checksums, or finds it at work. Slow: every byte is read. Where the
+/// client is too old for it, the blobs are compared with the checksums that they are named by.
 pub fn verify(job: &JobName, what: &Selection, access: &HubAccess) -> Result<Remote, InvalidArg> {
     let revision = what.revision.as_ref().map_or("", |r| r.as_str());
     let remote = Remote::script("verify", VERIFY)
         .arg(raw(job.as_str())?)
         .arg(&what.repo)
-        .arg(raw(revision)?);
+        .arg(raw(revision)?)
+        .arg(raw(&what.repo.cache_folder())?);
     Ok(with_access(remote, access).timeout(60))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use spark_core::shell::{InvalidArg, Remote};
 use spark_core::transfer::progress::{self, Meter, Pace};
 use spark_core::transfer::{
-    Fault, FaultId, InvalidWord, JobName, JobState, Seen, Target, fault, job,
+    Fault, FaultId, InvalidWord, JobName, JobState, Seen, Target, damage, fault, job,
 };
 use spark_ipc::id::{NodeId, RepoId};
 use spark_ipc::model::operation::Progress;
@@ -105,7 +105,7 @@ impl Detached {
     }
 
     /// How it is; `None` when the node does not answer.
-    async fn look(&self, run: &JobRun) -> Result<Option<Seen>, Halt> {
+    pub(in crate::operations) async fn look(&self, run: &JobRun) -> Result<Option<Seen>, Halt> {
         let here = match &self.growth {
             Growth::Model(node, repo) if *node == self.node => Some(repo),
             _ => None,
@@ -213,8 +213,12 @@ impl Detached {
     }
 
     fn failed(&self, fault: &Fault) -> Halt {
+        let files = match fault.id {
+            FaultId::Corrupt => format!(" ({})", fault.evidence),
+            _ => String::new(),
+        };
         Halt::Failed {
-            error: format!("{}: {}", self.node, fault.sentence()),
+            error: format!("{}: {}{files}", self.node, fault.sentence()),
             advice: Some(Box::new(fault.advice(&self.node, self.login.as_ref()))),
         }
     }
@@ -244,7 +248,12 @@ impl Follow {
 /// A disk that is full may have had no room for the client's last words.
 fn fault_of(status: i32, seen: &Seen) -> Fault {
     let fault = fault::of_job(status, &seen.log);
+    let damaged = damage::damaged(&seen.log);
     match (fault.id, seen.free_bytes) {
+        (FaultId::Corrupt, _) if !damaged.is_empty() => Fault {
+            evidence: damage::words(&damaged),
+            ..fault
+        },
         (FaultId::Other | FaultId::Killed, Some(0)) => Fault {
             id: FaultId::DiskFull,
             ..fault

@@ -100,16 +100,7 @@ impl Download {
         if !self.verify {
             return Ok(((), Some(found)));
         }
-        let access = access(&run.ctx, &leg.node)?;
-        let name = JobName::of(run.id(), VERIFY).map_err(|e| Halt::failed(e.to_string()))?;
-        let job = Detached {
-            node: leg.node.clone(),
-            begin: job::verify(&name, &self.what, &access),
-            name,
-            growth: Growth::Nothing,
-            login: None,
-            verb: "comparing checksums",
-        };
+        let job = verify::checksums(run, &leg.node, &self.what)?;
         job.carry(run, step, Share::default()).await?;
         Ok(((), Some(format!("{found}; so are all checksums"))))
     }
@@ -147,10 +138,8 @@ impl Download {
     fn places(&self, run: &JobRun) -> Vec<(NodeId, JobName)> {
         let id = run.id();
         let legs = self.legs.iter().filter_map(|leg| place(id, leg));
-        let checks = self.legs.iter().filter(|_| self.verify).filter_map(|leg| {
-            let name = JobName::of(id, VERIFY).ok()?;
-            Some((leg.node.clone(), name))
-        });
+        let checked = self.legs.iter().filter(|_| self.verify);
+        let checks = checked.filter_map(|leg| Some((leg.node.clone(), verify::name(run).ok()?)));
         legs.chain(checks).collect()
     }
 
@@ -169,9 +158,6 @@ impl Download {
         }
     }
 }
-
-/// The leg of a job that compares checksums.
-const VERIFY: &str = "verify";
 
 /// Where a leg's job runs, and its name.
 fn place(id: &OperationId, leg: &Leg) -> Option<(NodeId, JobName)> {

@@ -1,13 +1,16 @@
-//! Whether a model that has come is whole: the lister's look at the manifest and the shards.
+//! Whether a model that has come is whole: the lister's look at the manifest and the shards, and the client's at
+//! every byte.
 
 use std::time::Duration;
 
 use spark_core::inventory::{self, DiskModel, DiskState};
-use spark_core::transfer::{Fault, FaultId};
+use spark_core::transfer::{Fault, FaultId, JobName, Selection, job};
 use spark_ipc::id::{NodeId, RepoId};
 
 use super::super::job::JobRun;
 use super::super::run::Halt;
+use super::detached::{Detached, Growth};
+use super::download::access;
 use crate::ssh::{Limits, Outcome};
 
 /// How long a listing may take, and how much it may say.
@@ -93,6 +96,29 @@ pub(in crate::operations) async fn same(
         (_, Some(copy)) => Err(incomplete(to, missing_words(&copy))),
         (_, None) => Err(incomplete(to, "nothing of it is there".to_owned())),
     }
+}
+
+/// The job that compares every byte with the Hub's checksums, one a node and operation.
+pub(in crate::operations) fn checksums(
+    run: &JobRun,
+    node: &NodeId,
+    what: &Selection,
+) -> Result<Detached, Halt> {
+    let access = access(&run.ctx, node)?;
+    let name = name(run)?;
+    Ok(Detached {
+        node: node.clone(),
+        begin: job::verify(&name, what, &access),
+        name,
+        growth: Growth::Nothing,
+        login: None,
+        verb: "comparing checksums",
+    })
+}
+
+/// The name of the job of [`checksums`].
+pub(in crate::operations) fn name(run: &JobRun) -> Result<JobName, Halt> {
+    JobName::of(run.id(), "verify").map_err(|e| Halt::failed(e.to_string()))
 }
 
 fn missing_words(model: &DiskModel) -> String {

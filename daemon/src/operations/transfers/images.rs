@@ -19,6 +19,7 @@ use super::super::job::Job;
 use super::super::jobs::detached::ready;
 use super::super::jobs::image_copy::ImageCopy;
 use super::super::jobs::image_pull::ImagePull;
+use super::super::jobs::image_remove::ImageRemove;
 use super::super::requests::known;
 use super::super::{Context as OperationsContext, Operations};
 use super::copies::finding;
@@ -99,6 +100,52 @@ impl Operations {
         })
         .await
     }
+}
+
+impl Operations {
+    /// Removes an image from nodes; refused with `conflict` while a container, running or not, was made from it.
+    pub async fn remove_image(
+        &self,
+        image: ImageRef,
+        nodes: Vec<NodeId>,
+        actor: String,
+    ) -> Result<Operation, ApiError> {
+        self.begin(actor, async move |ctx: OperationsContext, _id| {
+            let nodes = plan_removal(&ctx, &image, &nodes).await?;
+            Ok(Job::ImageRemove(ImageRemove { image, nodes }))
+        })
+        .await
+    }
+}
+
+/// The nodes that have the image, none of which uses it.
+async fn plan_removal(
+    ctx: &Context,
+    image: &ImageRef,
+    named: &[NodeId],
+) -> Result<Vec<NodeId>, ApiError> {
+    let nodes = chosen(ctx, named)?;
+    let lists = join_all(nodes.iter().map(|node| list(ctx, node))).await;
+    let tag = image::with_tag(image.as_str());
+    let (mut there, mut users) = (Vec::new(), Vec::new());
+    for (node, images) in nodes.into_iter().zip(lists) {
+        let images = images.map_err(|why| ApiError::new(ErrorCode::Unreachable, why))?;
+        if let Some(found) = images.into_iter().find(|i| i.tags.contains(&tag)) {
+            let named = found.used_by.iter().map(|c| format!("{c} on {node}"));
+            users.extend(named);
+            there.push(node);
+        }
+    }
+    if !users.is_empty() {
+        let message = format!("{image} is not removed: used by {}", users.join(", "));
+        let hint = "remove the containers first; a stopped one still holds its image";
+        return Err(ApiError::new(ErrorCode::Conflict, message).with_hint(hint));
+    }
+    if there.is_empty() {
+        let message = format!("{image} is on none of these nodes");
+        return Err(ApiError::new(ErrorCode::NotFound, message));
+    }
+    Ok(there)
 }
 
 async fn list(ctx: &Context, node: &NodeId) -> Result<Vec<LocalImage>, String> {

@@ -6,11 +6,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::delete;
 use spark_ipc::ErrorBody;
-use spark_ipc::id::NodeId;
+use spark_ipc::id::{ImageRef, NodeId};
 use spark_ipc::model::operation::{Operation, OperationStarted};
 use spark_ipc::model::transfer::{
     CopyRequest, DeletePreview, DownloadRequest, ImageCopyRequest, ImageList, ImagePullRequest,
-    TransferPreview,
+    TransferPreview, VerifyRequest,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,7 +27,8 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(copy))
         .routes(routes!(remove))
         .route("/api/models/{org}", delete(remove))
-        .routes(routes!(images))
+        .routes(routes!(verify))
+        .routes(routes!(images, remove_image))
         .routes(routes!(pull))
         .routes(routes!(copy_image))
 }
@@ -133,10 +134,72 @@ fn deletion(pairs: &[(String, String)]) -> Result<(Vec<NodeId>, bool), Fault> {
     Ok((nodes, dry_run))
 }
 
+/// Compares every file of a model with the Hub's sizes and checksums.
+#[utoipa::path(
+    post, path = "/api/verifications", tag = "transfers", request_body = VerifyRequest,
+    responses(
+        (status = 202, body = OperationStarted),
+        (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, description = "Another operation holds a disk; or repair, and it is in use.", body = ErrorBody),
+        (status = 422, body = ErrorBody),
+    )
+)]
+async fn verify(
+    State(web): State<Web>,
+    Actor(actor): Actor,
+    JsonBody(request): JsonBody<VerifyRequest>,
+) -> Result<Response, Fault> {
+    Ok(accepted(web.app().operations.verify(request, actor).await?))
+}
+
 /// The images on the nodes, and those that a recipe needs and no node has.
 #[utoipa::path(get, path = "/api/images", tag = "transfers", responses((status = 200, body = ImageList)))]
 async fn images(State(web): State<Web>) -> Result<Json<ImageList>, Fault> {
     Ok(Json(web.app().operations.images().await?))
+}
+
+/// Removes an image from the nodes; refused while a container was made from it.
+#[utoipa::path(
+    delete, path = "/api/images", tag = "transfers",
+    params(
+        ("image" = String, Query, description = "As recipes name it: repository:tag."),
+        ("node" = Option<String>, Query, description = "May be given several times; all nodes without it."),
+    ),
+    responses(
+        (status = 202, body = OperationStarted),
+        (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, description = "A container uses it, or an operation holds a node.", body = ErrorBody),
+    )
+)]
+async fn remove_image(
+    State(web): State<Web>,
+    Actor(actor): Actor,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Fault> {
+    let (image, nodes) = removal(&pairs)?;
+    let operations = &web.app().operations;
+    Ok(accepted(
+        operations.remove_image(image, nodes, actor).await?,
+    ))
+}
+
+fn removal(pairs: &[(String, String)]) -> Result<(ImageRef, Vec<NodeId>), Fault> {
+    type Bad = spark_ipc::id::InvalidId;
+    let (mut image, mut nodes) = (None, Vec::new());
+    for (name, value) in pairs {
+        let invalid = |e: Bad| Fault::invalid(name, e.to_string());
+        match name.as_str() {
+            "image" => image = Some(ImageRef::new(value.as_str()).map_err(invalid)?),
+            "node" => nodes.push(NodeId::new(value.as_str()).map_err(invalid)?),
+            other => {
+                let other = spark_ipc::text::clean_line(other, 40);
+                let fault = Fault::invalid("query", format!("{other:?} is not known here"));
+                return Err(fault.with_hint("image and node are"));
+            }
+        }
+    }
+    let image = image.ok_or_else(|| Fault::invalid("image", "name an image"))?;
+    Ok((image, nodes))
 }
 
 /// Pulls an image to one or several nodes; with `dry_run` only asks the registry.

@@ -104,6 +104,10 @@ pub(super) fn remove(hub: &Path, rest: &[&str]) -> Outcome {
 
 /// `hf cache verify`: every file of the snapshot against the Hub's listing. Slow, as hashing is.
 pub(super) fn verify(node: &Node, hub: &Path, rest: &[&str]) -> Outcome {
+    if rest.contains(&"--help") {
+        console::out("Usage: hf cache verify [OPTIONS] REPO_ID");
+        return Ok(0);
+    }
     let mut names = rest.iter().filter(|word| !word.starts_with('-'));
     let repo = *names.next().ok_or_else(|| {
         Refusal::new(
@@ -129,12 +133,12 @@ pub(super) fn verify(node: &Node, hub: &Path, rest: &[&str]) -> Outcome {
     }
     let (mut wrong, mut missing, mut checked, mut bytes) = (Vec::new(), 0, 0, 0);
     for file in &layout.files {
-        match fs::metadata(snapshot.join(&file.path)) {
+        match layout.is_intact(file, &snapshot.join(&file.path)) {
             Err(_) => missing += 1,
-            Ok(meta) => {
+            Ok(intact) => {
                 checked += 1;
-                bytes += meta.len();
-                if meta.len() != file.size {
+                bytes += file.size;
+                if !intact {
                     wrong.push(file.path.as_str());
                 }
             }
@@ -160,7 +164,9 @@ pub(super) fn verify(node: &Node, hub: &Path, rest: &[&str]) -> Outcome {
     }
     console::err("❌ Checksum verification failed for the following file(s):");
     for path in &wrong {
-        console::err(&format!("  - {path}: expected another sha256"));
+        console::err(&format!(
+            "  - {path}: expected another checksum (sha256), got this"
+        ));
     }
     Ok(1)
 }

@@ -124,6 +124,38 @@ fn a_cancel_ends_the_whole_group_and_a_second_start_is_the_same_job() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the files of a test")]
+fn a_client_that_cannot_compare_leaves_the_blobs_and_their_names() {
+    // printf whole | sha256sum
+    const WHOLE: &str = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+    let home = tempfile::tempdir().unwrap();
+    program(home.path(), "hf", "#!/bin/sh\nexit 2\n");
+    let model = home.path().join(".cache/huggingface/hub/models--a--b");
+    std::fs::create_dir_all(model.join("blobs")).unwrap();
+    std::fs::create_dir_all(model.join("snapshots/c0")).unwrap();
+    std::fs::write(model.join("blobs").join(WHOLE), "whole").unwrap();
+    std::os::unix::fs::symlink(
+        format!("../../blobs/{WHOLE}"),
+        model.join("snapshots/c0/model.safetensors"),
+    )
+    .unwrap();
+    let begin = verify(&job(), &what(), &HubAccess::default()).unwrap();
+    assert_eq!(run(home.path(), &begin).0, 0);
+    let seen = until_ended(home.path());
+    assert_eq!(seen.state, JobState::Ended(0), "{:?}", seen.log);
+
+    std::fs::write(model.join("blobs").join(WHOLE), "other").unwrap();
+    assert_eq!(run(home.path(), &clean(&job()).unwrap()).0, 0);
+    assert_eq!(run(home.path(), &begin).0, 0);
+    let seen = until_ended(home.path());
+    assert_eq!(seen.state, JobState::Ended(1), "{:?}", seen.log);
+    let damaged = crate::transfer::damage::damaged(&seen.log);
+    assert_eq!(damaged, ["model.safetensors"], "{:?}", seen.log);
+    let fault = crate::transfer::fault::of_job(1, &seen.log);
+    assert_eq!(fault.id, crate::transfer::FaultId::Corrupt);
+}
+
+#[test]
 fn another_process_with_the_same_number_is_left_alone() {
     let home = tempfile::tempdir().unwrap();
     program(home.path(), "hf", "#!/bin/sh\nexit 0\n");
