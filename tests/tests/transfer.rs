@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use spark_e2e::fleet::{Fleet, FleetOptions, SMALL, SOLO, Spark};
+use spark_e2e::fleet::{Fleet, FleetOptions, Record, SMALL, SOLO, Spark};
 use spark_e2e::programs::program;
 use spark_ipc::client::ClientError;
 use spark_ipc::id::OperationId;
@@ -470,6 +470,7 @@ fn written(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
 async fn the_token_is_on_no_command_line_and_in_no_log() -> Result<()> {
     let fleet = fleet(FleetOptions {
         settings: vec![("HF_TOKEN", TOKEN.to_owned()), ("LOG", "debug".to_owned())],
+        record: true,
         ..one_node()
     })
     .await?;
@@ -487,9 +488,66 @@ async fn the_token_is_on_no_command_line_and_in_no_log() -> Result<()> {
     assert_eq!(betrayed(), Vec::<String>::new());
     assert!(!fleet.daemon.log().contains(TOKEN));
     assert_eq!(written(fleet.daemon.data())?, Vec::<PathBuf>::new());
-    assert_eq!(written(&fleet.sparks[0].dir)?, Vec::<PathBuf>::new());
-    let settings: serde_json::Value = fleet.daemon.client().get("/api/settings").await?;
-    assert!(!settings.to_string().contains(TOKEN));
+    // One that fails has more to say, and what the client says is shown.
+    fleet.sparks[0].replace_tool(
+        "hf",
+        "#!/bin/sh\necho \"Invalid user token: $HF_TOKEN\" >&2\nexit 1\n",
+    )?;
+    let wish = serde_json::json!({"repo": "Qwen/Qwen3-0.6B"});
+    let error = refusal(begin(&fleet, "/api/downloads", wish).await)?;
+    assert_eq!(
+        error.fields.first().map(|f| f.path.as_str()),
+        Some("bad_token@spark1"),
+        "{error:?}"
+    );
+    assert!(!serde_json::to_string(&error)?.contains(TOKEN), "{error:?}");
+    fleet.sparks[0].replace_tool(
+        "hf",
+        "#!/bin/sh\ncase \"$*\" in *--dry-run*) exit 0 ;; esac\necho \"it says $HF_TOKEN\" >&2\nexit 1\n",
+    )?;
+    let wish = serde_json::json!({"repo": "Qwen/Qwen3-0.6B"});
+    let operation = begin(&fleet, "/api/downloads", wish).await?;
+    let end = fleet.daemon.ended_operation(&operation.id).await?;
+    assert_eq!(end.state, OperationState::Failed);
+    assert!(
+        end.advice
+            .is_some_and(|a| a.evidence[0].starts_with("it says "))
+    );
+    for path in ["/api/operations", "/api/status", "/api/settings"] {
+        let said: serde_json::Value = fleet.daemon.client().get(path).await?;
+        assert!(!said.to_string().contains(TOKEN), "{path}");
+    }
+    assert!(!fleet.daemon.log().contains(TOKEN));
+    assert_eq!(written(fleet.daemon.data())?, Vec::<PathBuf>::new());
+    let lines = fleet.sparks[0].recorded(Record::Execs)?;
+    assert!(lines.len() > 3, "nothing was recorded");
+    for line in lines {
+        assert!(!line.contains(TOKEN), "{line}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_client_that_a_node_may_have_brings_the_model() -> Result<()> {
+    let fleet = fleet(one_node()).await?;
+    let spark = &fleet.sparks[0];
+    for only in ["hf", "uvx", "local_hf", "huggingface_cli"] {
+        spark.set_fault(&["hf_runners", "--only", only])?;
+        brought(&fleet, only).await?;
+    }
+    spark.set_fault(&["hf_runners"])?;
+    brought(&fleet, "a vLLM image").await
+}
+
+/// A download that begins with nothing on the disk, and deletes what it brought.
+async fn brought(fleet: &Fleet, with: &str) -> Result<()> {
+    let wish = serde_json::json!({"repo": SOLO});
+    let operation = begin(fleet, "/api/downloads", wish).await?;
+    done(fleet, &operation.id).await.context(with.to_owned())?;
+    whole(fleet, SOLO, 1).await?;
+    let path = format!("/api/models/{SOLO}");
+    let started: OperationStarted = fleet.daemon.client().delete(&path).await?;
+    done(fleet, &started.operation.id).await?;
     Ok(())
 }
 

@@ -22,6 +22,9 @@ use crate::tasks::Tasks;
 use crate::units::Units;
 use crate::view::View;
 
+/// Shorter values are words that stand elsewhere too.
+const LEAST_SECRET: usize = 6;
+
 /// Handles and live settings; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -64,6 +67,18 @@ impl Context {
             .into_iter()
             .filter(set)
             .collect()
+    }
+
+    /// What a node said, without the secrets that its programs were given: some show them when they fail, and what
+    /// they say is shown.
+    pub(super) fn without_secrets(&self, said: String) -> String {
+        let secrets = spark_core::services::SECRETS.into_iter();
+        secrets
+            .filter_map(|name| self.secret(name))
+            .filter(|secret| secret.expose().len() >= LEAST_SECRET)
+            .fold(said, |said, secret| {
+                said.replace(secret.expose(), "[removed: a secret]")
+            })
     }
 
     /// Reads the launches again after one was remembered.

@@ -164,7 +164,7 @@ pub(super) async fn exec(
     {
         Outcome::Exited {
             status: 0, stdout, ..
-        } => Done::Ok(stdout),
+        } => Done::Ok(ctx.without_secrets(stdout)),
         Outcome::Exited {
             status,
             stderr,
@@ -172,13 +172,13 @@ pub(super) async fn exec(
             ..
         } => {
             let said = if stderr.trim().is_empty() {
-                &stdout
+                stdout
             } else {
-                &stderr
+                stderr
             };
             Done::Refused {
                 status,
-                stderr: clean_line(said.trim(), 2000),
+                stderr: clean_line(ctx.without_secrets(said).trim(), 2000),
             }
         }
         Outcome::TimedOut => Done::Unknown(format!("no answer within {limit_s} s")),

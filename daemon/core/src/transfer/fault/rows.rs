@@ -226,6 +226,7 @@ pub(super) const ROWS: &[Row] = &[
         "old_client",
         &[
             "No such option",
+            "is deprecated and no longer works",
             "unrecognized arguments",
             "unrecognized option",
             "unknown option",

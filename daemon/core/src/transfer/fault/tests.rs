@@ -236,6 +236,7 @@ fn a_node_without_any_client_is_told_so() {
         FaultId::Option,
         &[
             "Error: No such option: --dry-run",
+            "  ⚠️  `huggingface-cli` is deprecated and no longer works.",
             "huggingface-cli: error: unrecognized arguments: --dry-run",
         ],
     );
