@@ -4,7 +4,8 @@
 //! listing that failed leaves the last good one in place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -118,6 +119,8 @@ struct Disks {
     lists: BTreeMap<NodeId, Arc<Vec<DiskModel>>>,
     /// When each node was asked last.
     asked: BTreeMap<NodeId, Instant>,
+    /// What each said last that was taken.
+    said: BTreeMap<NodeId, Digest>,
     /// Nodes that are being listed now.
     under_way: BTreeSet<NodeId>,
     observed_at: Option<Time>,
@@ -162,14 +165,16 @@ async fn run(
             changed = changes.launches.changed() => if changed.is_err() { return },
             changed = changes.catalog.changed() => if changed.is_err() { return },
             Some((id, found)) = listings.next(), if !listings.is_empty() => {
-                if disks.take(id, found) {
+                remake = disks.take(id, found);
+                if remake {
                     lists.send_replace(Arc::new(disks.lists.clone()));
                 }
             }
         }
         let nodes = Arc::clone(&changes.node_list.borrow_and_update());
         for id in disks.due(&nodes, around.interval_s.get(), everywhere) {
-            listings.push(list(around.nodes.clone(), id));
+            let before = disks.said.get(&id).copied();
+            listings.push(list(around.nodes.clone(), id, before));
         }
         if remake {
             let made = Arc::new(menu::make(&around, &nodes, &disks.lists, disks.observed_at));
@@ -180,6 +185,8 @@ async fn run(
                 }
                 changed
             });
+        } else {
+            menu.send_if_modified(|now| disks.observed(now));
         }
     }
 }
@@ -219,17 +226,33 @@ impl Disks {
     }
 
     /// Takes a finished listing; whether it is new.
-    fn take(&mut self, id: NodeId, found: Option<Listing>) -> bool {
+    fn take(&mut self, id: NodeId, found: Option<Said>) -> bool {
         self.under_way.remove(&id);
-        let Some(Listing { models, whole }) = found else {
-            return false;
+        let (digest, found) = match found {
+            None => return false,
+            Some(Said::Same) => {
+                self.observed_at = Some(clock::now());
+                return false;
+            }
+            Some(Said::New(digest, listing)) => (digest, listing),
         };
+        let Listing { models, whole } = found;
         if !whole && self.lists.contains_key(&id) {
             return false;
         }
         self.observed_at = Some(clock::now());
+        self.said.insert(id.clone(), digest);
         self.lists.insert(id, Arc::new(models));
         true
+    }
+
+    /// Notes in the menu when the disks were last listed; whether that is news.
+    fn observed(&self, menu: &mut Arc<ModelList>) -> bool {
+        let news = menu.observed_at != self.observed_at;
+        if news {
+            Arc::make_mut(menu).observed_at = self.observed_at;
+        }
+        news
     }
 }
 
@@ -240,13 +263,28 @@ struct Listing {
     whole: bool,
 }
 
-/// The models on a node's disk; `None` when it did not say.
-async fn list(nodes: Nodes, id: NodeId) -> (NodeId, Option<Listing>) {
-    let found = list_one(&nodes, &id).await;
+/// What a node said, next to what it had said before.
+enum Said {
+    /// Word for word the same: hundreds of models need no second reading.
+    Same,
+    New(Digest, Listing),
+}
+
+/// A digest of a listing's bytes: two that differ have the same one by chance once in 2^64.
+type Digest = u64;
+
+fn digest(listing: &str) -> Digest {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(listing)
+}
+
+/// The models on a node's disk, unless it says the same as `before`; `None` when it did not say.
+async fn list(nodes: Nodes, id: NodeId, before: Option<Digest>) -> (NodeId, Option<Said>) {
+    let found = list_one(&nodes, &id, before).await;
     (id, found)
 }
 
-async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Listing> {
+async fn list_one(nodes: &Nodes, id: &NodeId, before: Option<Digest>) -> Option<Said> {
     let link = nodes.link(id)?;
     let limits = Limits {
         max_stdout: MAX_LISTING,
@@ -256,12 +294,16 @@ async fn list_one(nodes: &Nodes, id: &NodeId) -> Option<Listing> {
         Outcome::Exited {
             status: 0, stdout, ..
         } => {
+            let said = digest(&stdout);
+            if before == Some(said) {
+                return Some(Said::Same);
+            }
             let (models, warnings) = inventory::read(&stdout);
             for warning in warnings {
                 tracing::warn!(node = %id, ?warning, "a model cannot be read");
             }
             let whole = inventory::is_whole(&stdout);
-            Some(Listing { models, whole })
+            Some(Said::New(said, Listing { models, whole }))
         }
         other => {
             tracing::warn!(node = %id, outcome = ?other, "the models on the disk cannot be listed");

@@ -46,13 +46,24 @@ pub async fn listing() -> Result<Vec<Figure>> {
             few.cpu_ms,
         )
         .at_most(5.0),
+        Figure::new(
+            "inventory_200_first_reading",
+            many.read_ms,
+            "ms",
+            "a node with 1 model",
+            few.read_ms,
+        )
+        .at_most(5.0),
     ])
 }
 
 struct Look {
     sessions: f64,
     node_ms: f64,
+    /// Of the daemon, for a disk that says the same as before.
     cpu_ms: f64,
+    /// For the reading of a list that is new.
+    read_ms: f64,
 }
 
 async fn rest_and_look(models: usize) -> Result<Look> {
@@ -85,16 +96,30 @@ async fn rest_and_look(models: usize) -> Result<Look> {
     let looks = (began.elapsed().as_secs_f64() / INTERVAL_S).floor();
     let sessions = f64::from(u32::try_from(sessions(&fleet) - before)?);
     let mut times = Vec::new();
+    let mut list = String::new();
     for _ in 0..5 {
         let began = Instant::now();
-        spark.run(&format!("({}) >/dev/null", listing_script()))?;
+        list = spark.run(&listing_script())?;
         times.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     Ok(Look {
         sessions: sessions / looks,
         node_ms: super::process::median(&mut times),
         cpu_ms: cpu / looks,
+        read_ms: reading(&list, models)?,
     })
+}
+
+/// Milliseconds for the daemon's reading of a list, the median of many.
+fn reading(list: &str, models: usize) -> Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        let began = Instant::now();
+        let (read, _warnings) = spark_core::inventory::read(list);
+        times.push(began.elapsed().as_secs_f64() * 1000.0);
+        ensure!(read.len() > models, "{} models were read", read.len());
+    }
+    Ok(super::process::median(&mut times))
 }
 
 /// The daemon's own script, as a node runs it.

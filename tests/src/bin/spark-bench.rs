@@ -17,22 +17,45 @@ fn main() -> Result<ExitCode> {
     })
 }
 
+/// Measures the groups named on the command line; all when none is.
 async fn measure() -> Result<Vec<Figure>> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let wants = |group: &str| wanted.is_empty() || wanted.iter().any(|w| w == group);
     let mut figures = Vec::new();
+    if wants("daemon") {
+        figures.extend(daemon().await?);
+    }
+    if wants("memory") {
+        figures.extend(process::memory().await?);
+    }
+    if wants("twenty") {
+        figures.push(process::twenty().await?);
+    }
+    if wants("inventory") {
+        figures.extend(inventory::listing().await?);
+    }
+    if wants("logs") {
+        figures.extend(logs::flood().await?);
+    }
+    if wants("swap") {
+        figures.push(swap::own_share().await?);
+    }
+    anyhow::ensure!(
+        !figures.is_empty(),
+        "{wanted:?}: the groups are daemon, memory, twenty, inventory, logs and swap"
+    );
+    Ok(figures)
+}
+
+async fn daemon() -> Result<Vec<Figure>> {
     let options = FleetOptions {
         models: vec![SMALL],
         ..FleetOptions::default()
     };
     let mut fleet = Fleet::start(&options)?;
-    figures.push(process::start(&mut fleet)?);
+    let mut figures = vec![process::start(&mut fleet)?];
     figures.extend(process::polls(&fleet).await?);
     figures.push(latency::status(&fleet).await?);
     figures.push(terminal::key_to_repaint(&fleet).await?);
-    drop(fleet);
-    figures.extend(process::memory().await?);
-    figures.push(process::twenty().await?);
-    figures.extend(inventory::listing().await?);
-    figures.extend(logs::flood().await?);
-    figures.push(swap::own_share().await?);
     Ok(figures)
 }
