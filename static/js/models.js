@@ -75,6 +75,7 @@ export const view = {
     },
     download: async (_, __, world) => (await import('./transfers.js')).downloadDialog(world),
     'copy-model': async (repo, _, world) => (await import('./transfers.js')).copyDialog(repo, world),
+    'verify-model': async (repo, _, world) => (await import('./transfers.js')).verifyDialog(repo, world),
     'delete-model': async (repo) => (await import('./transfers.js')).deleteDialog(repo),
     'set-up': async (repo, _, world) => (await import('./recipe.js')).recipeDialog(repo, world),
   },
@@ -157,5 +158,6 @@ function button(model) {
 const more = (model) => h('details.more', null, h('summary', { 'aria-label': `More for ${model.repo}` }, 'More'),
   h('div.acts', null,
     h('button.small', { type: 'button', 'data-act': 'copy-model', 'data-arg': model.repo, 'aria-label': `Copy to another Spark: ${model.repo}` }, 'Copy…'),
+    h('button.small', { type: 'button', 'data-act': 'verify-model', 'data-arg': model.repo, 'aria-label': `Verify: ${model.repo}` }, 'Verify…'),
     model.recipe && h('button.small', { type: 'button', 'data-act': 'set-up', 'data-arg': model.repo, 'aria-label': `Recipe: ${model.repo}` }, 'Recipe…'),
     h('button.small.quiet-bad', { type: 'button', 'data-act': 'delete-model', 'data-arg': model.repo, 'aria-label': `Delete: ${model.repo}` }, 'Delete…')));

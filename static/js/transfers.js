@@ -1,4 +1,4 @@
-// Models on their way: downloads, copies and deletion. Each is looked at first; the look is the daemon's own plan.
+// Models on their way: downloads, copies, verification and deletion. Each is looked at first; the look is the daemon's own plan.
 
 import { call } from './api.js';
 import { closeButton, openDialog, problemBox } from './act.js';
@@ -112,6 +112,35 @@ export async function copyDialog(repo, world) {
     h('p', null, h('label.check', null, relay, ' Through the daemon, when the Sparks cannot reach each other (slow)'))],
   'api/copies', () => ({ repo, from: from.value, to: to.value, relay: relay.checked }));
   await ask();
+}
+
+/** @param {string} repo @param {World} world */
+export function verifyDialog(repo, world) {
+  const { dialog, body, buttons } = openDialog(`Verify ${repo}`, {});
+  const model = world.models.models?.find((m) => m.repo === repo);
+  const boxes = (model?.nodes ?? []).map(({ node }) => {
+    const box = /** @type {HTMLInputElement} */ (h('input', { type: 'checkbox', checked: true, value: node }));
+    return { box, row: h('label.check', null, box, ` ${node}`) };
+  });
+  const repair = /** @type {HTMLInputElement} */ (h('input', { type: 'checkbox' }));
+  const go = h('button.primary', { type: 'button' }, 'Verify');
+  body.append(
+    h('p', null, 'Compares every byte with the checksums of the Hub. That reads the whole model, so it takes minutes.'),
+    h('fieldset', null, h('legend', null, 'On'), boxes.map(({ row }) => row)),
+    h('p', null, h('label.check', null, repair, ' Remove damaged files, so that a download brings them anew')));
+  buttons.append(closeButton(), go);
+  go.addEventListener('click', async () => {
+    body.querySelector('.problem')?.remove();
+    const nodes = boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
+    if (nodes.length === 0) return;
+    try {
+      const { operation } = await busy(go, 'Beginning…', () => call('POST', 'api/verifications', { repo, nodes, repair: repair.checked }));
+      dialog.close();
+      location.hash = operation?.id ? `#/operations/${operation.id}` : '#/operations';
+    } catch (problem) {
+      body.append(problemBox(problem));
+    }
+  });
 }
 
 /** @param {string} repo */
