@@ -1,5 +1,6 @@
 // Walks the dashboard of `spark-sim demo` in Chromium, as an operator would: nodes, models, swap previews, swaps
-// to one and to two nodes, each with a streamed answer, a stop, an outage, a failure and a cancel.
+// to one and to two nodes, each with a streamed answer, a stop, a verification, an outage, a failure
+// and a cancel.
 //
 //   npm install && node dashboard.mjs http://127.0.0.1:9999/ [SCREENSHOT_FOLDER]
 //
@@ -13,6 +14,7 @@ import { cancelled, failed } from './broken.mjs';
 import { LossyProxy } from './lossy.mjs';
 import { axe, base, browser, complaints, MODES, open, shoot, sound, start, WIDE } from './page.mjs';
 import { answer, curl, preview, stop, swap } from './swap.mjs';
+import { verified } from './verify.mjs';
 
 if (!base) {
   console.error('usage: node dashboard.mjs BASE_URL [SCREENSHOT_FOLDER]');
@@ -25,6 +27,7 @@ try {
   for (const [name, options] of Object.entries(MODES)) await look(name, options);
   await outage();
   await stopped();
+  await verified('Qwen/Qwen3.6-35B-A3B-FP8');
   if (process.env.SPARK_SIM) {
     await failed();
     await cancelled();
