@@ -21,4 +21,7 @@ pub struct VersionInfo {
     pub started_at: Time,
     /// Whether the nodes are simulated.
     pub demo: bool,
+    /// Where the TCP door listens, `ADDRESS:PORT`; an address of zeros is every one of the machine.
+    #[serde(default)]
+    pub listens: Option<String>,
 }

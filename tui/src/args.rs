@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+mod recipe;
 mod services;
 mod transfer;
 
@@ -13,6 +14,7 @@ use spark_ipc::id::{Fingerprint, NodeId, RecipeId, UnitId};
 use crate::exit::Exit;
 use crate::format::parse_duration;
 
+pub use recipe::{Card, Recipe};
 pub use services::{Adopt, ServiceAct, ServiceLogs, ServiceSet, ServiceStop, ServicesCommand};
 pub use transfer::{Copy, Download, ImagesCommand, Pull, Rm, Verify, Wait};
 
@@ -81,6 +83,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ModelsCommand>,
     },
+    /// How a model is launched: look, try other values, keep them
+    Recipe(Recipe),
     /// Replace the running model with another one
     Swap(Swap),
     /// Stop a unit, or all of ours
@@ -113,6 +117,8 @@ pub enum Command {
         #[arg(long)]
         now: bool,
     },
+    /// What an application needs to use the model: address, name, key, examples
+    Endpoint(Card),
     /// Who was up when, why not, and for how long
     History {
         /// Nodes, units or services; default all

@@ -9,6 +9,7 @@ pub mod context;
 mod copy;
 mod doctor;
 mod download;
+mod endpoint;
 mod events;
 pub mod failure;
 mod follow;
@@ -20,6 +21,7 @@ mod models;
 mod nodes;
 mod ops;
 mod pick;
+mod recipe;
 mod rm;
 mod services;
 mod status;
@@ -44,6 +46,7 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
     match command {
         Command::Status { watch } => status::run(context, watch).await,
         Command::Models { command } => models::run(context, command).await,
+        Command::Recipe(args) => recipe::run(context, args).await,
         Command::Swap(args) => swap::run(context, args).await,
         Command::Stop(args) => stop::run(context, args).await,
         Command::Download(args) => download::run(context, args).await,
@@ -54,6 +57,7 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Exit, Failur
         Command::Services { command } => services::run(context, command).await,
         Command::Adopt(args) => adopt::run(context, args).await,
         Command::Health { names, now } => health::run(context, names, now).await,
+        Command::Endpoint(args) => endpoint::run(context, args).await,
         Command::History { names, since } => history::run(context, names, since).await,
         Command::Ops { command } => ops::run(context, command).await,
         Command::Logs(args) => logs::run(context, args).await,

@@ -338,5 +338,6 @@ fn version(config: &Config, instance: String) -> VersionInfo {
         instance,
         started_at: clock::now(),
         demo: config.demo,
+        listens: Some(config.bind.to_string()),
     }
 }

@@ -262,6 +262,7 @@ fn version() -> VersionInfo {
             .unwrap()
             .into(),
         demo: false,
+        listens: None,
     }
 }
 

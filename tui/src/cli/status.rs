@@ -1,6 +1,7 @@
 //! `status`: one screen.
 
 use spark_ipc::model::alert::Severity;
+use spark_ipc::model::deep::DeepState;
 use spark_ipc::model::event::Event;
 use spark_ipc::model::node::{Freshness, Node};
 use spark_ipc::model::status::{Snapshot, Status};
@@ -38,8 +39,30 @@ fn judge(status: &Status) -> Exit {
             .alerts
             .iter()
             .all(|a| a.severity != Severity::Critical)
-        && status.units.iter().all(|u| u.state != UnitState::Failed);
+        && status
+            .units
+            .iter()
+            .all(|u| u.state != UnitState::Failed && !answers_wrong(u));
     if well { Exit::Done } else { Exit::Degraded }
+}
+
+/// Whether a real question was answered wrong, whatever the port says.
+fn answers_wrong(unit: &Unit) -> bool {
+    unit.deep
+        .as_ref()
+        .is_some_and(|d| d.state == DeepState::Failed)
+}
+
+/// Its state; green only after a real answer.
+fn unit_word(unit: &Unit) -> Span {
+    if unit.state != UnitState::Ready {
+        return words::unit(unit.state).span();
+    }
+    match unit.deep.as_ref().map(|d| d.state) {
+        Some(DeepState::Failed) => Span::new(Tone::Bad, "✖ answers wrong"),
+        None => Span::new(Tone::Plain, "○ ready, not asked"),
+        Some(_) => words::unit(unit.state).span(),
+    }
 }
 
 async fn follow(context: &mut Context) -> Result<Exit, Failure> {
@@ -139,7 +162,7 @@ fn unit_row(unit: &Unit, status: &Status) -> Vec<Span> {
     let served = unit.repo.as_ref().map(ToString::to_string);
     vec![
         unit.id.as_str().into(),
-        words::unit(unit.state).span(),
+        unit_word(unit),
         or_unknown(served.or_else(|| unit.served_name.clone()), |s| s).into(),
         nodes.join("+").into(),
         or_unknown(since, |s| s).into(),

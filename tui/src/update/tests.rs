@@ -337,6 +337,7 @@ fn another_protocol_is_a_screen_of_its_own_until_it_changes() {
         instance: "i".into(),
         started_at: fixture::now(),
         demo: false,
+        listens: None,
     };
     keys(&mut state, "S");
     tell(&mut state, Msg::Link(LinkMsg::Hello(Box::new(version))));
