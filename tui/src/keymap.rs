@@ -49,6 +49,8 @@ pub enum Action {
     /// A letter of the filter.
     Type(char),
     Agree,
+    /// Say yes to the next dangerous flag of a swap.
+    Allow,
     Refuse,
     SwitchButton,
     /// Press the button that has the focus.
@@ -295,6 +297,13 @@ pub const BINDINGS: &[Binding] = &[
         "do nothing",
     )
     .foot("do nothing"),
+    on(
+        Dialog,
+        &[key('a')],
+        Action::Allow,
+        "allow the next flag that needs a yes by name",
+    )
+    .foot("allow a flag"),
     on(
         Dialog,
         &[code(KeyCode::Enter)],

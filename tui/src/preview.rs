@@ -1,11 +1,14 @@
 //! What a swap would do, in lines: the same on the command line and in the dialog.
 
 use spark_ipc::id::NodeId;
-use spark_ipc::model::preflight::{Finding, MemoryForecast, PlanView, Preflight};
+use spark_ipc::model::preflight::{
+    Finding, MemoryForecast, PlanView, Preflight, PreflightCheck, PreflightState,
+};
 use spark_ipc::model::unit::Unit;
 
 use crate::format::{bytes, duration, or_unknown};
 use crate::paint::{Line, Tone};
+use crate::words;
 
 /// The preview of `preflight`; `units` name what is stopped. With `commands`, also every exact command.
 pub fn lines(preflight: &Preflight, units: &[Unit], commands: bool) -> Vec<Line> {
@@ -17,14 +20,45 @@ pub fn lines(preflight: &Preflight, units: &[Unit], commands: bool) -> Vec<Line>
     }
     lines.extend(preflight.memory.iter().map(memory));
     if commands {
-        for command in &preflight.commands {
-            let rank = command
-                .rank
-                .map(|r| format!(" rank {r}"))
-                .unwrap_or_default();
-            lines.push(Line::of(Tone::Dim, format!("# {}{rank}", command.node)));
-            lines.push(Line::plain(command.rendered.clone()));
-        }
+        lines.extend(self::commands(preflight));
+    }
+    lines
+}
+
+/// Every exact command.
+pub fn commands(preflight: &Preflight) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for command in &preflight.commands {
+        let rank = command
+            .rank
+            .map(|r| format!(" rank {r}"))
+            .unwrap_or_default();
+        lines.push(Line::of(Tone::Dim, format!("# {}{rank}", command.node)));
+        lines.push(Line::plain(command.rendered.clone()));
+    }
+    lines
+}
+
+/// Everything that was looked at and is not told as a finding already: what is in order, and what nobody
+/// could tell.
+pub fn checks(preflight: &Preflight) -> Vec<Line> {
+    let quiet =
+        |c: &&PreflightCheck| matches!(c.state, PreflightState::Ok | PreflightState::Unknown);
+    let mut lines = Vec::new();
+    for check in preflight.checks.iter().filter(quiet) {
+        let (glyph, tone) = match check.state {
+            PreflightState::Ok => ('✔', Tone::Good),
+            _ => ('?', Tone::Warn),
+        };
+        let node = check.node.as_ref().map(|n| format!("{n}: "));
+        let text = format!("{}{}", node.unwrap_or_default(), check.detail);
+        lines.push(
+            Line::of(tone, format!("{glyph} "))
+                .add(Tone::Dim, format!("{:<9}", words::spaced(&check.name)))
+                .add(Tone::Plain, text),
+        );
+        let fix = check.fix.iter();
+        lines.extend(fix.map(|f| Line::of(Tone::Dim, format!("  fix: {f}"))));
     }
     lines
 }

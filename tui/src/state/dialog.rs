@@ -3,12 +3,17 @@
 use spark_ipc::id::{Fingerprint, NodeId, OperationId, RepoId, UnitId};
 use spark_ipc::model::preflight::Preflight;
 
+/// The code of a blocker that a yes by name takes away.
+const NEEDS_YES: &str = "needs_yes";
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
     /// Swap to this model? The preflight is on its way while it is `None`.
     Swap {
         repo: RepoId,
+        /// Dangerous flags that were said yes to, by name.
+        allow: Vec<String>,
         preflight: Option<Result<Box<Preflight>, String>>,
     },
     /// Stop this unit?
@@ -64,7 +69,13 @@ impl Dialog {
             Question::Swap {
                 preflight: Some(Ok(p)),
                 ..
-            } if !p.blockers.is_empty() => Some("something stands in the way"),
+            } if p.blockers.iter().any(|b| b.code != NEEDS_YES) => {
+                Some("something stands in the way")
+            }
+            Question::Swap {
+                preflight: Some(Ok(p)),
+                ..
+            } if !p.blockers.is_empty() => Some("a flag needs your yes: press a"),
             _ => None,
         }
     }

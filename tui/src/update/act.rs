@@ -26,6 +26,7 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
         state,
         Question::Swap {
             repo: repo.clone(),
+            allow: Vec::new(),
             preflight: None,
         },
     );

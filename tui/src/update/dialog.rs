@@ -2,7 +2,7 @@
 
 use spark_ipc::id::RepoId;
 use spark_ipc::model::operation::{StopRequest, SwapRequest};
-use spark_ipc::model::preflight::Preflight;
+use spark_ipc::model::preflight::{Preflight, PreflightRequest};
 
 use super::act::refused;
 use crate::effect::Effect;
@@ -20,6 +20,7 @@ pub(super) fn take_preflight(
         && let Question::Swap {
             repo: asked,
             preflight,
+            ..
         } = &mut dialog.question
         && asked == repo
     {
@@ -31,6 +32,34 @@ pub(super) fn switch(state: &mut State) {
     if let Some(Overlay::Dialog(dialog)) = &mut state.overlay {
         dialog.agree = !dialog.agree;
     }
+}
+
+/// Says yes to the next flag that needs one, and has the swap looked at again with it. One press is one
+/// flag, so that each yes is read.
+pub(super) fn allow(state: &mut State) -> Vec<Effect> {
+    if let Some(Overlay::Dialog(dialog)) = &mut state.overlay
+        && let Question::Swap {
+            repo,
+            allow,
+            preflight,
+        } = &mut dialog.question
+        && let Some(Ok(found)) = preflight
+        && let Some(next) = found.confirm.first()
+    {
+        allow.push(next.name.clone());
+        *preflight = None;
+        return vec![Effect::Preflight(PreflightRequest {
+            repo: repo.clone(),
+            recipe: None,
+            nodes: None,
+            keep: false,
+            allow: allow.clone(),
+        })];
+    }
+    state
+        .messages
+        .say(state.now, Tone::Warn, "nothing here needs a yes by name");
+    Vec::new()
 }
 
 /// Presses the button that has the focus.
@@ -65,13 +94,13 @@ pub(super) fn agree(state: &mut State) -> Vec<Effect> {
 
 fn effect(dialog: Dialog) -> Effect {
     match dialog.question {
-        Question::Swap { repo, .. } => Effect::Swap(SwapRequest {
+        Question::Swap { repo, allow, .. } => Effect::Swap(SwapRequest {
             repo,
             recipe: None,
             nodes: None,
             keep: false,
             dry_run: false,
-            allow: Vec::new(),
+            allow,
         }),
         Question::Stop { unit, .. } => Effect::Stop(StopRequest {
             unit: Some(unit),

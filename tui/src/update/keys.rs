@@ -60,6 +60,7 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Cancel => act::ask_cancel(state),
         Action::Trust => act::ask_trust(state),
         Action::Agree => return dialog::agree(state),
+        Action::Allow => return dialog::allow(state),
         Action::Refuse => state.overlay = None,
         Action::SwitchButton => dialog::switch(state),
         Action::Press => return dialog::press(state),

@@ -355,3 +355,39 @@ fn time_passes_by_messages_alone() {
     update(&mut state, later, Msg::Tick);
     assert_eq!(state.daemon_now(), Some(fixture::now().plus_seconds(30)));
 }
+
+#[test]
+fn a_dangerous_flag_is_allowed_by_name_one_press_each() {
+    let mut state = live();
+    keys(&mut state, "j <Enter>");
+    let mut found = fixture::preflight();
+    let name = "--trust-remote-code".to_owned();
+    found.confirm = vec![spark_ipc::model::preflight::Confirmation {
+        name: name.clone(),
+        why: "code of the repository runs".to_owned(),
+    }];
+    found.blockers = vec![spark_ipc::model::preflight::Finding {
+        code: "needs_yes".to_owned(),
+        node: None,
+        message: "a flag needs a yes".to_owned(),
+        fix: None,
+    }];
+    let repo: spark_ipc::id::RepoId = "Qwen/Qwen3-0.6B".parse().unwrap();
+    let answer = |preflight| Msg::Preflight {
+        repo: "Qwen/Qwen3-0.6B".parse().unwrap(),
+        answer: Ok(Box::new(preflight)),
+    };
+    tell(&mut state, answer(found));
+    assert!(keys(&mut state, "y").is_empty(), "not without the yes");
+    let looked = keys(&mut state, "a");
+    assert!(
+        matches!(&looked[..], [Effect::Preflight(r)] if r.allow == [name.clone()]),
+        "{looked:?}"
+    );
+    tell(&mut state, answer(fixture::preflight()));
+    let swapped = keys(&mut state, "y");
+    assert!(
+        matches!(&swapped[..], [Effect::Swap(r)] if r.repo == repo && r.allow == [name]),
+        "{swapped:?}"
+    );
+}

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
+use spark_ipc::model::preflight::Preflight;
 
 use super::theme::Theme;
 use crate::format::wrap;
@@ -86,7 +87,11 @@ fn text(state: &State, dialog: &Dialog, width: usize) -> Vec<Line> {
             let units = world
                 .map(|w| w.snapshot.status.units.as_slice())
                 .unwrap_or_default();
-            preview::lines(preflight, units, true)
+            let mut lines = questions(preflight);
+            lines.extend(preview::lines(preflight, units, false));
+            lines.extend(preview::checks(preflight));
+            lines.extend(preview::commands(preflight));
+            lines
         }
         Question::Stop { what, .. } => vec![
             Line::plain(what.clone()),
@@ -125,6 +130,25 @@ fn text(state: &State, dialog: &Dialog, width: usize) -> Vec<Line> {
         .into_iter()
         .flat_map(|line| wrapped(line, width))
         .collect()
+}
+
+/// The next flag that wants a yes, and the key that gives it.
+fn questions(preflight: &Preflight) -> Vec<Line> {
+    let Some(next) = preflight.confirm.first() else {
+        return Vec::new();
+    };
+    let left = preflight.confirm.len();
+    vec![
+        Line::of(
+            Tone::Warn,
+            format!("▲ {} needs your yes ({left} left)", next.name),
+        ),
+        Line::plain(format!("  {}", next.why)),
+        Line::of(
+            Tone::Dim,
+            format!("  a allows {} for this launch", next.name),
+        ),
+    ]
 }
 
 /// A line that is too long loses its tones but the first.

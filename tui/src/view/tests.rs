@@ -104,7 +104,11 @@ fn a_question_shows_what_would_happen_and_its_keys() {
     let mut state = live(80, 24);
     let preflight = Some(Ok(Box::new(fixture::preflight())));
     let repo = "Qwen/Qwen3-0.6B".parse().unwrap();
-    let dialog = Dialog::new(Question::Swap { repo, preflight });
+    let dialog = Dialog::new(Question::Swap {
+        repo,
+        allow: Vec::new(),
+        preflight,
+    });
     state.overlay = Some(Overlay::Dialog(Box::new(dialog)));
     insta::assert_snapshot!(screen(&state, PLAIN));
 }
@@ -185,6 +189,7 @@ fn every_size_and_state_is_drawn_without_a_panic() {
     let repo = "Qwen/Qwen3-0.6B".parse().unwrap();
     asking.overlay = Some(Overlay::Dialog(Box::new(Dialog::new(Question::Swap {
         repo,
+        allow: Vec::new(),
         preflight,
     }))));
     let mut helping = live(1, 1);
