@@ -30,7 +30,13 @@ mod swap;
 mod table;
 mod transfer;
 
-pub(crate) use models::nodes as model_nodes;
+// What the terminal client says in the same words.
+pub(crate) use doctor::lines as doctor_lines;
+pub(crate) use health::lines as health_lines;
+pub(crate) use history::lines as history_lines;
+pub(crate) use models::{facts as model_facts, nodes as model_nodes};
+pub(crate) use rm::lines as deletion_lines;
+pub(crate) use transfer::lines as transfer_lines;
 
 use clap::CommandFactory;
 use spark_ipc::model::node::SshKey;

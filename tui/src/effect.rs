@@ -1,5 +1,7 @@
 //! What the state asks for: calls to the daemon, each in its own task, each answered by a message.
 
+mod calls;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::msg::Msg;
+use crate::state::act::Act;
+use crate::state::page::Topic;
 use crate::trouble::Trouble;
 use crate::wire;
 
@@ -30,6 +34,12 @@ pub enum Effect {
         node: NodeId,
         fingerprint: Fingerprint,
     },
+    /// Ask what this would come to.
+    Look(Box<Act>),
+    /// Do it.
+    Do(Box<Act>),
+    /// Ask for the content of a page.
+    Read(Topic),
     /// Read the news of this operation, and of no other, from after this event on.
     Follow {
         id: OperationId,
@@ -106,6 +116,15 @@ impl Runner {
                     answer: answer.map(|_| ()),
                 }
             }),
+            Effect::Look(act) => self.answer(async move {
+                let answer = calls::look(&client, &act).await;
+                Msg::Looked { act, answer }
+            }),
+            Effect::Do(act) => self.answer(async move { calls::perform(&client, *act).await }),
+            Effect::Read(topic) => self.answer(async move {
+                let answer = calls::read(&client, &topic).await;
+                Msg::Page { topic, answer }
+            }),
             Effect::Follow { id, after } => self.follow(client, id, after),
             Effect::Suspend => {}
         }
@@ -138,7 +157,11 @@ async fn post<B: Serialize + Sync, T: serde::de::DeserializeOwned>(
     path: &str,
     body: &B,
 ) -> Result<T, Trouble> {
-    let value: Value = client.post(path, body).await?;
+    decoded(client.post(path, body).await?)
+}
+
+/// `value`, cleaned, as what it should be.
+fn decoded<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Trouble> {
     serde_json::from_value(wire::clean(value)).map_err(|e| {
         Trouble::new(
             crate::exit::Exit::Failed,

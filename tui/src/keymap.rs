@@ -1,5 +1,7 @@
 //! Which key does what: one table, from which keys are dispatched and the help and the footer are made.
 
+mod table;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::state::Pane;
@@ -15,6 +17,10 @@ pub enum Mode {
     Dialog,
     Help,
     Messages,
+    /// One subject in full.
+    Page,
+    /// Typing a line.
+    Prompt,
 }
 
 /// What a key asks for.
@@ -55,6 +61,28 @@ pub enum Action {
     SwitchButton,
     /// Press the button that has the focus.
     Press,
+    /// The model under the cursor in full.
+    Details,
+    Download,
+    Copy,
+    Delete,
+    Verify,
+    SetUp,
+    ServiceStart,
+    ServiceStop,
+    ServiceRestart,
+    /// The log of the service under the cursor.
+    Logs,
+    /// Take over a unit that somebody else started, or let it go.
+    Adopt,
+    Health,
+    /// Ask everything for a real answer now.
+    Probe,
+    Doctor,
+    /// Read the page again.
+    Reload,
+    /// Follow the next operation that runs.
+    NextOperation,
 }
 
 /// One row of the table.
@@ -133,225 +161,7 @@ impl Binding {
     }
 }
 
-use Mode::{Browse, Dialog, Filter, Help, Messages};
-
-const DOWN: &[(KeyCode, bool)] = &[key('j'), code(KeyCode::Down)];
-const UP: &[(KeyCode, bool)] = &[key('k'), code(KeyCode::Up)];
-const PAGE_DOWN: &[(KeyCode, bool)] = &[code(KeyCode::PageDown), ctrl('d')];
-const PAGE_UP: &[(KeyCode, bool)] = &[code(KeyCode::PageUp), ctrl('u')];
-
-/// Every key.
-pub const BINDINGS: &[Binding] = &[
-    on(
-        Browse,
-        &[key('?'), code(KeyCode::F(1))],
-        Action::Help,
-        "this help",
-    )
-    .foot("help"),
-    on(
-        Browse,
-        &[code(KeyCode::Enter)],
-        Action::Open,
-        "look at a swap to this model; starts nothing",
-    )
-    .in_pane(Pane::Models)
-    .foot("swap…"),
-    on(
-        Browse,
-        &[key('/')],
-        Action::Filter,
-        "list only the models that have these words",
-    )
-    .foot("filter"),
-    on(
-        Browse,
-        &[key('S')],
-        Action::Stop,
-        "stop what runs (asks first)",
-    )
-    .foot("stop…"),
-    on(
-        Browse,
-        &[key('c')],
-        Action::Cancel,
-        "cancel the running operation (asks first)",
-    )
-    .in_pane(Pane::Operation)
-    .foot("cancel…"),
-    on(
-        Browse,
-        &[key('t')],
-        Action::Trust,
-        "accept this node's host key (asks first)",
-    )
-    .in_pane(Pane::Nodes)
-    .foot("trust key…"),
-    on(Browse, &[code(KeyCode::Tab)], Action::NextPane, "next pane").foot("pane"),
-    on(
-        Browse,
-        &[code(KeyCode::BackTab)],
-        Action::PreviousPane,
-        "previous pane",
-    ),
-    on(Browse, &[key('1')], Action::Focus(Pane::Nodes), "the nodes"),
-    on(
-        Browse,
-        &[key('2')],
-        Action::Focus(Pane::Models),
-        "the models",
-    ),
-    on(
-        Browse,
-        &[key('3')],
-        Action::Focus(Pane::Operation),
-        "the operation and its log",
-    ),
-    on(
-        Browse,
-        &[key('4')],
-        Action::Focus(Pane::Alerts),
-        "the alerts",
-    ),
-    on(Browse, DOWN, Action::Down, "down; in the log: newer"),
-    on(
-        Browse,
-        UP,
-        Action::Up,
-        "up; in the log: older, and it stops following",
-    ),
-    on(Browse, PAGE_DOWN, Action::PageDown, "a page down"),
-    on(Browse, PAGE_UP, Action::PageUp, "a page up"),
-    on(
-        Browse,
-        &[key('g'), code(KeyCode::Home)],
-        Action::Top,
-        "to the first",
-    ),
-    on(
-        Browse,
-        &[key('G'), code(KeyCode::End)],
-        Action::Bottom,
-        "to the last; the log follows again",
-    ),
-    on(
-        Browse,
-        &[key('z')],
-        Action::Zoom,
-        "give this pane the whole screen, or give it back",
-    )
-    .foot("zoom"),
-    on(
-        Browse,
-        &[key('!')],
-        Action::Messages,
-        "what was said so far",
-    )
-    .foot("messages"),
-    on(
-        Browse,
-        &[code(KeyCode::Esc)],
-        Action::Back,
-        "undo the zoom, clear the filter",
-    ),
-    on(
-        Browse,
-        &[key('q')],
-        Action::Quit,
-        "quit; what the daemon does goes on",
-    )
-    .foot("quit"),
-    on(
-        Filter,
-        &[code(KeyCode::Enter)],
-        Action::Accept,
-        "keep the filter",
-    )
-    .foot("keep"),
-    on(
-        Filter,
-        &[code(KeyCode::Esc)],
-        Action::Back,
-        "drop the filter",
-    )
-    .foot("drop"),
-    on(
-        Filter,
-        &[code(KeyCode::Backspace)],
-        Action::Erase,
-        "erase a letter",
-    ),
-    on(Filter, &[ctrl('u')], Action::Clear, "erase all"),
-    on(
-        Filter,
-        &[code(KeyCode::Down)],
-        Action::Down,
-        "down in the list",
-    ),
-    on(Filter, &[code(KeyCode::Up)], Action::Up, "up in the list"),
-    on(Dialog, &[key('y')], Action::Agree, "do it").foot("do it"),
-    on(
-        Dialog,
-        &[key('n'), code(KeyCode::Esc)],
-        Action::Refuse,
-        "do nothing",
-    )
-    .foot("do nothing"),
-    on(
-        Dialog,
-        &[key('a')],
-        Action::Allow,
-        "allow the next flag that needs a yes by name",
-    )
-    .foot("allow a flag"),
-    on(
-        Dialog,
-        &[code(KeyCode::Enter)],
-        Action::Press,
-        "press the marked button (Cancel at first)",
-    )
-    .foot("press"),
-    on(
-        Dialog,
-        &[
-            code(KeyCode::Tab),
-            code(KeyCode::BackTab),
-            code(KeyCode::Left),
-            code(KeyCode::Right),
-        ],
-        Action::SwitchButton,
-        "mark the other button",
-    ),
-    on(Dialog, DOWN, Action::Down, "scroll down"),
-    on(Dialog, UP, Action::Up, "scroll up"),
-    on(
-        Help,
-        &[code(KeyCode::Esc), key('q'), key('?')],
-        Action::Back,
-        "close",
-    )
-    .foot("close"),
-    on(Help, DOWN, Action::Down, "scroll down").foot("scroll"),
-    on(Help, UP, Action::Up, "scroll up"),
-    on(Help, PAGE_DOWN, Action::PageDown, "a page down"),
-    on(Help, PAGE_UP, Action::PageUp, "a page up"),
-    on(
-        Messages,
-        &[code(KeyCode::Esc), key('q'), key('!')],
-        Action::Back,
-        "close",
-    )
-    .foot("close"),
-    on(Messages, DOWN, Action::Down, "scroll down").foot("scroll"),
-    on(Messages, UP, Action::Up, "scroll up"),
-    on(Messages, &[key('?')], Action::Help, "the help").foot("help"),
-    any(&[ctrl('c')], Action::Quit, "quit at once, from anywhere"),
-    any(
-        &[ctrl('z')],
-        Action::Suspend,
-        "to the shell; `fg` comes back",
-    ),
-];
+pub use table::BINDINGS;
 
 /// What `event` asks for in `mode` with the focus on `pane`.
 pub fn action(mode: Mode, pane: Pane, event: KeyEvent) -> Option<Action> {
@@ -367,7 +177,7 @@ pub fn action(mode: Mode, pane: Pane, event: KeyEvent) -> Option<Action> {
         .find(|b| b.applies(mode, pane) && b.keys.contains(&pressed));
     match (bound, mode, pressed) {
         (Some(binding), _, _) => Some(binding.action),
-        (None, Filter, (KeyCode::Char(c), false)) => Some(Action::Type(c)),
+        (None, Mode::Filter | Mode::Prompt, (KeyCode::Char(c), false)) => Some(Action::Type(c)),
         _ => None,
     }
 }
@@ -377,7 +187,27 @@ impl Action {
     pub fn needs_daemon(self) -> bool {
         matches!(
             self,
-            Self::Open | Self::Stop | Self::Cancel | Self::Trust | Self::Agree
+            Self::Open
+                | Self::Stop
+                | Self::Cancel
+                | Self::Trust
+                | Self::Agree
+                | Self::Allow
+                | Self::Details
+                | Self::Download
+                | Self::Copy
+                | Self::Delete
+                | Self::Verify
+                | Self::SetUp
+                | Self::ServiceStart
+                | Self::ServiceStop
+                | Self::ServiceRestart
+                | Self::Logs
+                | Self::Adopt
+                | Self::Health
+                | Self::Probe
+                | Self::Doctor
+                | Self::Reload
         )
     }
 }
@@ -396,11 +226,13 @@ pub fn footer(mode: Mode, pane: Pane, live: bool) -> Vec<(String, &'static str)>
 pub fn title(mode: Option<Mode>) -> &'static str {
     match mode {
         None => "Anywhere",
-        Some(Browse) => "In the panes",
-        Some(Filter) => "While filtering",
-        Some(Dialog) => "In a question",
-        Some(Help) => "In this help",
-        Some(Messages) => "In the messages",
+        Some(Mode::Browse) => "In the panes",
+        Some(Mode::Filter) => "While filtering",
+        Some(Mode::Dialog) => "In a question",
+        Some(Mode::Help) => "In this help",
+        Some(Mode::Messages) => "In the messages",
+        Some(Mode::Page) => "In a page (model, log, health, doctor)",
+        Some(Mode::Prompt) => "While typing a line",
     }
 }
 
@@ -420,7 +252,15 @@ fn name((code, ctrl): (KeyCode, bool)) -> String {
 mod tests {
     use super::*;
 
-    const MODES: [Mode; 5] = [Browse, Filter, Dialog, Help, Messages];
+    const MODES: [Mode; 7] = [
+        Mode::Browse,
+        Mode::Filter,
+        Mode::Dialog,
+        Mode::Help,
+        Mode::Messages,
+        Mode::Page,
+        Mode::Prompt,
+    ];
 
     #[test]
     fn every_binding_has_keys_and_help() {

@@ -18,6 +18,7 @@ pub mod format;
 pub mod keymap;
 pub mod msg;
 pub mod outcome;
+pub mod page;
 pub mod paint;
 pub mod preview;
 pub mod state;

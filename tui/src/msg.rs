@@ -7,6 +7,8 @@ use spark_ipc::model::operation::{Operation, OperationEvent};
 use spark_ipc::model::preflight::Preflight;
 use spark_ipc::version::VersionInfo;
 
+use crate::state::act::{Act, Look};
+use crate::state::page::{Content, Topic};
 use crate::trouble::Trouble;
 
 /// One thing that happened.
@@ -24,6 +26,16 @@ pub enum Msg {
     Preflight {
         repo: RepoId,
         answer: Result<Box<Preflight>, Trouble>,
+    },
+    /// What an act would come to.
+    Looked {
+        act: Box<Act>,
+        answer: Result<Look, Trouble>,
+    },
+    /// The content of a page.
+    Page {
+        topic: Topic,
+        answer: Result<Content, Trouble>,
     },
     /// The answer to a call that starts an operation; `what` names the call.
     Started {

@@ -1,11 +1,15 @@
 //! What the terminal client knows and shows. Plain data: [`crate::update`] changes it, [`crate::view`]
 //! draws it.
 
+pub mod act;
 pub mod dialog;
 pub mod link;
 pub mod list;
 pub mod messages;
 pub mod operation;
+pub mod page;
+pub mod prompt;
+pub mod services;
 pub mod world;
 
 use std::time::Instant;
@@ -20,6 +24,8 @@ use link::{Link, Phase};
 use list::Cursor;
 use messages::Messages;
 use operation::Followed;
+use page::Page;
+use prompt::Prompt;
 use world::World;
 
 /// A part of the screen that can have the focus.
@@ -29,11 +35,18 @@ pub enum Pane {
     Models,
     Operation,
     Alerts,
+    Services,
 }
 
 impl Pane {
     /// In the order of their number keys and of Tab.
-    pub const ALL: [Self; 4] = [Self::Nodes, Self::Models, Self::Operation, Self::Alerts];
+    pub const ALL: [Self; 5] = [
+        Self::Nodes,
+        Self::Models,
+        Self::Operation,
+        Self::Alerts,
+        Self::Services,
+    ];
 
     /// Its place in [`Self::ALL`].
     pub fn index(self) -> usize {
@@ -46,6 +59,7 @@ impl Pane {
             Self::Models => "Models",
             Self::Operation => "Operation",
             Self::Alerts => "Alerts",
+            Self::Services => "Services",
         }
     }
 
@@ -64,6 +78,10 @@ pub enum Overlay {
     /// What was said so far; scrolled by so many lines.
     Messages(usize),
     Dialog(Box<Dialog>),
+    /// One subject in full.
+    Page(Box<Page>),
+    /// A line that is typed.
+    Prompt(Prompt),
 }
 
 /// Everything.
@@ -83,6 +101,7 @@ pub struct State {
     pub nodes: Cursor,
     pub models: Cursor,
     pub alerts: Cursor,
+    pub services: Cursor,
     /// Words that a model must have to be listed.
     pub filter: String,
     /// Whether keys go to the filter.
@@ -107,6 +126,7 @@ impl State {
             nodes: Cursor::default(),
             models: Cursor::default(),
             alerts: Cursor::default(),
+            services: Cursor::default(),
             filter: String::new(),
             filtering: false,
             operation: Followed::default(),
@@ -121,6 +141,8 @@ impl State {
             Some(Overlay::Help(_)) => Mode::Help,
             Some(Overlay::Messages(_)) => Mode::Messages,
             Some(Overlay::Dialog(_)) => Mode::Dialog,
+            Some(Overlay::Page(_)) => Mode::Page,
+            Some(Overlay::Prompt(_)) => Mode::Prompt,
             None if self.filtering => Mode::Filter,
             None => Mode::Browse,
         }

@@ -2,7 +2,9 @@
 
 mod act;
 mod dialog;
+mod jobs;
 mod keys;
+mod pages;
 
 use std::time::Instant;
 
@@ -46,6 +48,14 @@ pub fn update(state: &mut State, now: Instant, msg: Msg) -> Vec<Effect> {
         Msg::Preflight { repo, answer } => {
             let answer = answer.map_err(|t| with_hint(&t));
             dialog::take_preflight(state, &repo, answer);
+            Vec::new()
+        }
+        Msg::Looked { act, answer } => {
+            jobs::take_look(state, &act, answer);
+            Vec::new()
+        }
+        Msg::Page { topic, answer } => {
+            pages::take(state, &topic, answer);
             Vec::new()
         }
         Msg::Started { what, answer } => started(state, what, answer),
@@ -154,6 +164,30 @@ fn follow(state: &mut State, operation: Operation) -> Vec<Effect> {
     let id = operation.id.clone();
     state.operation.begin(operation);
     vec![Effect::Follow { id, after: None }]
+}
+
+/// Follows the operation that runs after the one that is followed, around the end.
+fn follow_next(state: &mut State) -> Vec<Effect> {
+    let operations = state
+        .world
+        .iter()
+        .flat_map(|w| &w.snapshot.status.operations);
+    let running: Vec<&Operation> = operations.filter(|o| !o.state.is_final()).collect();
+    let mine = running
+        .iter()
+        .position(|o| Some(&o.id) == state.operation.id());
+    let next = running.get(mine.map_or(0, |i| (i + 1) % running.len()));
+    match next {
+        Some(next) if Some(&next.id) != state.operation.id() => {
+            let next = (*next).clone();
+            follow(state, next)
+        }
+        _ => {
+            let text = "no other operation is running";
+            state.messages.say(state.now, Tone::Warn, text);
+            Vec::new()
+        }
+    }
 }
 
 fn resume(state: &State) -> Vec<Effect> {

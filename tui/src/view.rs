@@ -3,6 +3,7 @@
 //! Nothing is kept between frames. The last step, [`gate`], goes over every cell: whatever a text may
 //! have carried past all other cleaning, no control or direction mark leaves for the terminal.
 
+mod act;
 mod alerts;
 mod bar;
 mod dialog;
@@ -13,7 +14,9 @@ mod layout;
 mod models;
 mod nodes;
 mod operation;
+mod page;
 mod screens;
+mod services;
 mod theme;
 
 use ratatui::Frame;
@@ -56,6 +59,8 @@ fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
             help::messages(state, *scroll, areas.body, theme, buffer);
         }
         Some(Overlay::Dialog(dialog)) => dialog::draw(state, dialog, areas.body, theme, buffer),
+        Some(Overlay::Page(page)) => page::draw(state, page, areas.body, theme, buffer),
+        Some(Overlay::Prompt(prompt)) => page::prompt(prompt, areas.body, theme, buffer),
         None => {}
     }
     footer::draw(state, theme, areas.footer, buffer);
@@ -82,7 +87,7 @@ fn draw_pane(state: &State, theme: Theme, pane: Pane, area: Rect, buffer: &mut B
         BorderType::Plain
     };
     let title = match pane {
-        Pane::Nodes => String::new(),
+        Pane::Nodes | Pane::Services => String::new(),
         Pane::Models => models::title(state),
         Pane::Operation => operation::title(state),
         Pane::Alerts => alerts::title(state),
@@ -98,6 +103,7 @@ fn draw_pane(state: &State, theme: Theme, pane: Pane, area: Rect, buffer: &mut B
         Pane::Models => models::draw(state, theme, inner, buffer),
         Pane::Operation => operation::draw(state, theme, inner, buffer),
         Pane::Alerts => alerts::draw(state, theme, inner, buffer),
+        Pane::Services => services::draw(state, theme, inner, buffer),
     }
     if state.is_dim() {
         buffer.set_style(inner, Modifier::DIM);

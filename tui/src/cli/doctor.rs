@@ -42,7 +42,7 @@ fn none_yet() -> Failure {
 }
 
 /// Every check, or with `quiet` only what is not well; then one sentence.
-fn lines(report: &DoctorReport, quiet: bool) -> Vec<Line> {
+pub(crate) fn lines(report: &DoctorReport, quiet: bool) -> Vec<Line> {
     let well =
         |check: &&DoctorCheck| matches!(check.state, CheckState::Passed | CheckState::Skipped);
     let shown = report.checks.iter().filter(|check| !(quiet && well(check)));

@@ -75,7 +75,7 @@ fn quiet(result: &DeepResult) -> Line {
     Line::plain(format!("{} {}", result.id, word.text))
 }
 
-fn lines(health: &DeepHealth, width: Option<usize>) -> Vec<Line> {
+pub(crate) fn lines(health: &DeepHealth, width: Option<usize>) -> Vec<Line> {
     if health.results.is_empty() {
         return vec![Line::of(Tone::Dim, "Nothing runs that could be asked.")];
     }

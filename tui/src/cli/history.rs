@@ -48,7 +48,7 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-fn lines(report: &Connectivity, width: Option<usize>) -> Vec<Line> {
+pub(crate) fn lines(report: &Connectivity, width: Option<usize>) -> Vec<Line> {
     let rows = report
         .subjects
         .iter()

@@ -116,7 +116,7 @@ fn print_one(context: &mut Context, detail: &ModelDetail) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-fn facts(detail: &ModelDetail) -> Vec<Line> {
+pub(crate) fn facts(detail: &ModelDetail) -> Vec<Line> {
     let model = &detail.model;
     let fact = |name: &str, value: String| {
         Line::of(Tone::Dim, format!("{name:<13}")).add(Tone::Plain, value)

@@ -69,7 +69,7 @@ fn agreed(context: &mut Context, preview: &DeletePreview) -> Result<bool, Failur
     Ok(agreed)
 }
 
-fn lines(preview: &DeletePreview) -> Vec<Line> {
+pub(crate) fn lines(preview: &DeletePreview) -> Vec<Line> {
     let mut lines: Vec<Line> = preview.nodes.iter().flat_map(on_node).collect();
     let total = format!("{} come free", bytes(preview.total_bytes));
     lines.push(Line::of(Tone::Strong, total));

@@ -57,7 +57,7 @@ fn show(context: &mut Context, preview: &TransferPreview) -> Result<Exit, Failur
     })
 }
 
-fn lines(preview: &TransferPreview) -> Vec<Line> {
+pub(crate) fn lines(preview: &TransferPreview) -> Vec<Line> {
     let size = or_unknown(preview.total_bytes, bytes);
     let files = preview.files.map(|n| format!(", {n} files"));
     let head = format!("{}: {size}{}", preview.subject, files.unwrap_or_default());

@@ -3,6 +3,8 @@
 use spark_ipc::id::{Fingerprint, NodeId, OperationId, RepoId, UnitId};
 use spark_ipc::model::preflight::Preflight;
 
+use super::act::{Act, Look};
+
 /// The code of a blocker that a yes by name takes away.
 const NEEDS_YES: &str = "needs_yes";
 
@@ -15,6 +17,11 @@ pub enum Question {
         /// Dangerous flags that were said yes to, by name.
         allow: Vec<String>,
         preflight: Option<Result<Box<Preflight>, String>>,
+    },
+    /// Do this? What it would come to is on its way while `look` is `None`.
+    Act {
+        act: Box<Act>,
+        look: Option<Result<Look, String>>,
     },
     /// Stop this unit?
     Stop { unit: UnitId, what: String },
@@ -48,8 +55,9 @@ impl Dialog {
 
     /// The word on the button that acts.
     pub fn verb(&self) -> &'static str {
-        match self.question {
+        match &self.question {
             Question::Swap { .. } => "Swap",
+            Question::Act { act, .. } => act.button(),
             Question::Stop { .. } => "Stop it",
             Question::Cancel { .. } => "Cancel it",
             Question::Trust { .. } => "Accept the key",
@@ -76,7 +84,17 @@ impl Dialog {
                 preflight: Some(Ok(p)),
                 ..
             } if !p.blockers.is_empty() => Some("a flag needs your yes: press a"),
+            Question::Act { act, look } => act_refusal(act, look.as_ref()),
             _ => None,
         }
+    }
+}
+
+fn act_refusal(act: &Act, look: Option<&Result<Look, String>>) -> Option<&'static str> {
+    match look {
+        None if act.has_preview() => Some("the check is still under way"),
+        None => None,
+        Some(Err(_)) => Some("the check failed"),
+        Some(Ok(look)) => look.refusal(),
     }
 }

@@ -12,7 +12,7 @@ use crate::state::{Overlay, State};
 use crate::words;
 
 /// The owner of our own units.
-const OURS: &str = "spark-control";
+pub(super) const OURS: &str = "spark-control";
 
 /// Looks at a swap to the model under the cursor.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
@@ -118,7 +118,7 @@ pub(super) fn ask_trust(state: &mut State) {
     ask(state, question);
 }
 
-fn ask(state: &mut State, question: Question) {
+pub(super) fn ask(state: &mut State, question: Question) {
     state.overlay = Some(Overlay::Dialog(Box::new(Dialog::new(question))));
 }
 

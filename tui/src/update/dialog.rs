@@ -102,6 +102,7 @@ fn effect(dialog: Dialog) -> Effect {
             dry_run: false,
             allow,
         }),
+        Question::Act { act, .. } => Effect::Do(act),
         Question::Stop { unit, .. } => Effect::Stop(StopRequest {
             unit: Some(unit),
             all: false,

@@ -7,6 +7,8 @@ use spark_ipc::model::event::{Changed, Event, Operations};
 use spark_ipc::model::operation::{OperationEvent, OperationState};
 use spark_ipc::version::{PROTOCOL, VersionInfo};
 
+mod jobs;
+
 use super::update;
 use crate::effect::Effect;
 use crate::exit::Exit;
@@ -219,6 +221,7 @@ fn panes_are_reached_by_number_and_by_tab() {
         ("1", Pane::Nodes),
         ("3", Pane::Operation),
         ("<Tab>", Pane::Alerts),
+        ("<Tab>", Pane::Services),
         ("<Tab>", Pane::Nodes),
     ] {
         keys(&mut state, script);

@@ -6,8 +6,9 @@ use ratatui::style::Modifier;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use spark_ipc::model::preflight::Preflight;
 
+use super::act;
 use super::theme::Theme;
-use crate::format::wrap;
+use crate::page::wrapped;
 use crate::paint::{Line, Tone};
 use crate::preview;
 use crate::state::State;
@@ -63,6 +64,7 @@ pub(super) fn draw(state: &State, dialog: &Dialog, body: Rect, theme: Theme, buf
 
 fn title(dialog: &Dialog) -> String {
     match &dialog.question {
+        Question::Act { act, .. } => format!(" {} ", act.title()),
         Question::Swap { repo, .. } => format!(" Swap to {repo}? "),
         Question::Stop { unit, .. } => format!(" Stop {unit}? "),
         Question::Cancel { .. } => " Cancel the operation? ".to_owned(),
@@ -93,6 +95,7 @@ fn text(state: &State, dialog: &Dialog, width: usize) -> Vec<Line> {
             lines.extend(preview::commands(preflight));
             lines
         }
+        Question::Act { act, look } => act::lines(act, look.as_ref()),
         Question::Stop { what, .. } => vec![
             Line::plain(what.clone()),
             Line::of(
@@ -149,22 +152,6 @@ fn questions(preflight: &Preflight) -> Vec<Line> {
             format!("  a allows {} for this launch", next.name),
         ),
     ]
-}
-
-/// A line that is too long loses its tones but the first.
-fn wrapped(line: Line, width: usize) -> Vec<Line> {
-    if line.width() <= width {
-        return vec![line];
-    }
-    let tone = line
-        .0
-        .iter()
-        .find(|s| s.tone != Tone::Dim)
-        .map_or(Tone::Dim, |s| s.tone);
-    wrap(&line.text(), width)
-        .into_iter()
-        .map(|part| Line::of(tone, part))
-        .collect()
 }
 
 fn buttons(state: &State, dialog: &Dialog, area: Rect, theme: Theme, buffer: &mut Buffer) {

@@ -18,6 +18,8 @@ pub(super) fn keys(scroll: usize, body: Rect, theme: Theme, buffer: &mut Buffer)
         Some(Mode::Browse),
         None,
         Some(Mode::Dialog),
+        Some(Mode::Page),
+        Some(Mode::Prompt),
         Some(Mode::Filter),
         Some(Mode::Messages),
         Some(Mode::Help),

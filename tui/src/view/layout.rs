@@ -79,12 +79,20 @@ fn side_by_side(body: Rect, focus: Pane, nodes: u16, contents: Contents) -> Vec<
     let mut panes = vec![
         (Pane::Nodes, left),
         (Pane::Models, right),
-        (Pane::Operation, middle),
+        (lower(focus), middle),
     ];
     if alert_rows > 0 {
         panes.push((Pane::Alerts, bottom));
     }
     panes
+}
+
+/// The services take the operation's place while they have the focus.
+fn lower(focus: Pane) -> Pane {
+    match focus {
+        Pane::Services => Pane::Services,
+        _ => Pane::Operation,
+    }
 }
 
 /// One above the other; the alerts take the operation's place while they have the focus.
@@ -103,10 +111,9 @@ fn stacked(body: Rect, focus: Pane, nodes: u16) -> Vec<(Pane, Rect)> {
         Constraint::Min(0),
     ];
     let [top, middle, bottom] = Layout::vertical(rows).areas(body);
-    let last = if focus == Pane::Alerts {
-        Pane::Alerts
-    } else {
-        Pane::Operation
+    let last = match focus {
+        Pane::Alerts => Pane::Alerts,
+        _ => lower(focus),
     };
     vec![(Pane::Nodes, top), (Pane::Models, middle), (last, bottom)]
 }
