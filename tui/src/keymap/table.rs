@@ -288,8 +288,7 @@ pub const BINDINGS: &[Binding] = &[
         &[key('a')],
         Action::Allow,
         "allow the next flag that needs a yes by name",
-    )
-    .foot("allow a flag"),
+    ),
     on(
         Dialog,
         &[code(KeyCode::Enter)],

@@ -55,7 +55,7 @@ fn plain(act: &Act) -> Vec<Line> {
 
 /// The inferred recipe: each value with its reason, then the memory, then what to know.
 fn set_up(suggestion: &Suggestion) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut lines = memory(&suggestion.fit);
     for warning in &suggestion.warnings {
         lines.push(Line::of(Tone::Warn, format!("▲ {}", warning.message)));
         lines.push(Line::of(Tone::Dim, format!("  fix: {}", warning.fix)));
@@ -80,7 +80,6 @@ fn set_up(suggestion: &Suggestion) -> Vec<Line> {
         let text = format!("{}={}", variable.name, variable.value);
         value("env", text, &variable.reason);
     }
-    lines.extend(memory(&s.fit));
     lines.push(Line::of(
         Tone::Dim,
         format!(

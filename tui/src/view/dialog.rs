@@ -44,11 +44,9 @@ pub(super) fn draw(state: &State, dialog: &Dialog, body: Rect, theme: Theme, buf
         height: rows,
         ..inner
     };
-    theme.lines(
-        lines.into_iter().skip(dialog.scroll.min(most)),
-        place,
-        buffer,
-    );
+    let scroll = dialog.scroll.min(most);
+    theme.lines(lines.into_iter().skip(scroll), place, buffer);
+    more(most - scroll, area, theme, buffer);
     buttons(
         state,
         dialog,
@@ -60,6 +58,22 @@ pub(super) fn draw(state: &State, dialog: &Dialog, body: Rect, theme: Theme, buf
         theme,
         buffer,
     );
+}
+
+/// In the bottom border, how much is below.
+fn more(below: usize, area: Rect, theme: Theme, buffer: &mut Buffer) {
+    if below == 0 {
+        return;
+    }
+    let line = Line::of(Tone::Warn, format!(" {below} more lines below: j "));
+    let width = u16::try_from(line.width()).unwrap_or(area.width);
+    let place = Rect {
+        x: area.right().saturating_sub(width + 2),
+        y: area.bottom().saturating_sub(1),
+        width,
+        height: 1,
+    };
+    theme.lines([line], place.intersection(area), buffer);
 }
 
 fn title(dialog: &Dialog) -> String {

@@ -95,11 +95,17 @@ fn lower(focus: Pane) -> Pane {
     }
 }
 
-/// One above the other; the alerts take the operation's place while they have the focus.
+/// One above the other; the alerts take the operation's place while they have the focus, the services also
+/// that of the models: they are many.
 fn stacked(body: Rect, focus: Pane, nodes: u16) -> Vec<(Pane, Rect)> {
     let least = 5;
     let per_node = if body.height >= 30 { 4 } else { 2 };
     let node_rows = (nodes * per_node + 2).min(body.height.saturating_sub(2 * least));
+    if focus == Pane::Services {
+        let rows = [Constraint::Length(node_rows), Constraint::Min(0)];
+        let [top, rest] = Layout::vertical(rows).areas(body);
+        return vec![(Pane::Nodes, top), (Pane::Services, rest)];
+    }
     let rest = body.height - node_rows;
     let model_rows = match focus {
         Pane::Operation => least.max(rest * 2 / 5),
@@ -111,9 +117,10 @@ fn stacked(body: Rect, focus: Pane, nodes: u16) -> Vec<(Pane, Rect)> {
         Constraint::Min(0),
     ];
     let [top, middle, bottom] = Layout::vertical(rows).areas(body);
-    let last = match focus {
-        Pane::Alerts => Pane::Alerts,
-        _ => lower(focus),
+    let last = if focus == Pane::Alerts {
+        Pane::Alerts
+    } else {
+        Pane::Operation
     };
     vec![(Pane::Nodes, top), (Pane::Models, middle), (last, bottom)]
 }
@@ -141,6 +148,9 @@ mod tests {
         assert_eq!(shown(120, 40, m), Some(vec![n, m, o, a]));
         assert_eq!(shown(80, 24, m), Some(vec![n, m, o]));
         assert_eq!(shown(80, 24, a), Some(vec![n, m, a]));
+        let services = Pane::Services;
+        assert_eq!(shown(120, 40, services), Some(vec![n, m, services, a]));
+        assert_eq!(shown(80, 24, services), Some(vec![n, services]));
         assert_eq!(shown(40, 12, o), Some(vec![o]));
         assert_eq!(shown(39, 12, o), None);
         assert_eq!(shown(200, 11, o), None);

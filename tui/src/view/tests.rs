@@ -14,6 +14,8 @@ use crate::exit::Exit;
 use crate::fixture;
 use crate::msg::{LinkMsg, Msg};
 use crate::state::dialog::{Dialog, Question};
+use crate::state::page::{Content, Page, Topic};
+use crate::state::prompt::{Ask, Prompt};
 use crate::state::{Overlay, Pane, State};
 use crate::trouble::Trouble;
 use crate::update::update;
@@ -114,6 +116,46 @@ fn a_question_shows_what_would_happen_and_its_keys() {
 }
 
 #[test]
+fn services_and_units_are_listed_with_their_deep_health() {
+    let mut state = live(80, 24);
+    let world = state.world.as_mut().unwrap();
+    let unit = &mut world.snapshot.status.units[0];
+    unit.owner = "somebody".to_owned();
+    unit.deep = serde_json::from_value(serde_json::json!({
+        "state": "failed", "level": "inference", "at": "2026-11-23T11:59:30Z", "latency_ms": 900.0,
+        "error": "it answers garbage"
+    }))
+    .unwrap();
+    state.focus = Pane::Services;
+    insta::assert_snapshot!(screen(&state, PLAIN));
+}
+
+#[test]
+fn a_page_tells_the_age_of_what_it_says() {
+    let mut state = live(80, 24);
+    let report = serde_json::json!({
+        "started_at": "2026-11-23T12:00:00Z", "ended_at": "2026-11-23T12:00:01Z", "passed": false,
+        "checks": [{"name": "mtu", "node": "spark1", "peer": null, "state": "failed", "detail": "1500 bytes",
+                    "fix": "sudo ip link set dev enp1s0f1np1 mtu 9000", "duration_ms": 0.0}],
+    });
+    let mut page = Page::new(Topic::Doctor);
+    let report = serde_json::from_value(report).unwrap();
+    page.content = Some(Ok(Content::Doctor(report)));
+    page.read_at = Some(state.now);
+    state.now += Duration::from_secs(40);
+    state.overlay = Some(Overlay::Page(Box::new(page)));
+    let text = screen(&state, PLAIN);
+    for part in [
+        "Doctor: the fabric, read 40 s ago",
+        "1500 bytes",
+        "fix: sudo ip link",
+        "r again",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
 fn the_help_lists_the_keys() {
     let mut state = live(120, 60);
     state.overlay = Some(Overlay::Help(0));
@@ -194,17 +236,22 @@ fn every_size_and_state_is_drawn_without_a_panic() {
     }))));
     let mut helping = live(1, 1);
     helping.overlay = Some(Overlay::Help(3));
+    let mut reading = live(1, 1);
+    reading.overlay = Some(Overlay::Page(Box::new(Page::new(Topic::Doctor))));
+    let mut typing = live(1, 1);
+    let prompt = Prompt::new(Ask::Download, "word ".repeat(30));
+    typing.overlay = Some(Overlay::Prompt(prompt));
     let mut told = live(1, 1);
     told.messages
         .say(told.now, crate::paint::Tone::Bad, "word ".repeat(60));
     let theme = Theme::new(true, false);
     for width in 1..=130 {
         for height in 1..=45 {
-            let states = [&running, &asking, &helping, &told];
+            let states = [&running, &asking, &helping, &told, &reading, &typing];
             let state = states[usize::from(width + height) % states.len()];
             let mut state = state.clone();
             state.size = (width, height);
-            state.focus = Pane::ALL[usize::from(width / 4 + height) % 4];
+            state.focus = Pane::ALL[usize::from(width / 4 + height) % Pane::ALL.len()];
             let area = Rect::new(0, 0, width, height);
             let mut buffer = Buffer::empty(area);
             draw(&state, theme, area, &mut buffer);
