@@ -1,7 +1,7 @@
 //! The terminal client in a real terminal, on simulated Sparks behind real OpenSSH servers.
 
 use anyhow::{Context, Result};
-use spark_e2e::fleet::{Fleet, FleetOptions, SMALL};
+use spark_e2e::fleet::{Fleet, FleetOptions, SMALL, SOLO};
 use spark_e2e::programs::program;
 use spark_e2e::tmux::Tmux;
 
@@ -117,6 +117,38 @@ fn swap(tmux: &Tmux, leave: &dyn Fn(&str) -> Result<()>) -> Result<()> {
     let header = tmux.wait_for_text(&format!("● ready {SMALL} on spark"))?;
     assert!(header.contains("proxy ● serving"), "{header}");
     leave("ended")
+}
+
+/// Typed, looked at, agreed to, watched; then read in full, and not deleted by a look.
+#[tokio::test]
+async fn an_operator_downloads_a_model_and_looks_around() -> Result<()> {
+    let fleet = Fleet::start(&FleetOptions {
+        nodes: 1,
+        models: vec![SMALL],
+        ..FleetOptions::default()
+    })?;
+    fleet.daemon.settled().await?;
+    let tmux = Tmux::start(80, 24)?;
+    tmux.run(&client(&fleet)?)?;
+    tmux.wait_for_text("● live")?;
+    tmux.press("d")?;
+    tmux.type_text(SOLO)?;
+    tmux.wait_for_text(&format!("> {SOLO}_"))?;
+    tmux.press("Enter")?;
+    tmux.wait_for_text("[ Download  y ]")?;
+    tmux.press("y")?;
+    tmux.wait_for_text("✔ succeeded")?;
+    tmux.press("2")?;
+    tmux.press("i")?;
+    let page = tmux.wait_for_text("can be deleted")?;
+    assert!(page.contains("On the disks, and in use by"), "{page}");
+    tmux.press("Escape")?;
+    tmux.press("5")?;
+    let services = tmux.wait_for_text("5 Services")?;
+    assert!(services.contains("kokoro"), "{services}");
+    tmux.press("h")?;
+    tmux.wait_for_text("Right answers")?;
+    tmux.leave("terminal-80x24-health")
 }
 
 #[tokio::test]

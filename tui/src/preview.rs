@@ -54,7 +54,7 @@ pub fn checks(preflight: &Preflight) -> Vec<Line> {
         let text = format!("{}{}", node.unwrap_or_default(), check.detail);
         lines.push(
             Line::of(tone, format!("{glyph} "))
-                .add(Tone::Dim, format!("{:<9}", words::spaced(&check.name)))
+                .add(Tone::Dim, format!("{:<8} ", words::spaced(&check.name)))
                 .add(Tone::Plain, text),
         );
         let fix = check.fix.iter();

@@ -125,20 +125,6 @@ pub const BINDINGS: &[Binding] = &[
     .foot("next"),
     on(
         Browse,
-        &[key('h')],
-        Action::Health,
-        "whether everything gives right answers; uptime; what changed when",
-    )
-    .foot("health"),
-    on(
-        Browse,
-        &[key('D')],
-        Action::Doctor,
-        "examine the fabric between the Sparks",
-    )
-    .foot("doctor"),
-    on(
-        Browse,
         &[key('/')],
         Action::Filter,
         "list only the models that have these words",
@@ -167,6 +153,20 @@ pub const BINDINGS: &[Binding] = &[
     )
     .in_pane(Pane::Nodes)
     .foot("trust key…"),
+    on(
+        Browse,
+        &[key('h')],
+        Action::Health,
+        "whether everything gives right answers; uptime; what changed when",
+    )
+    .foot("health"),
+    on(
+        Browse,
+        &[key('D')],
+        Action::Doctor,
+        "examine the fabric between the Sparks",
+    )
+    .foot("doctor"),
     on(Browse, &[code(KeyCode::Tab)], Action::NextPane, "next pane").foot("pane"),
     on(
         Browse,

@@ -26,7 +26,12 @@ pub enum Question {
     /// Stop this unit?
     Stop { unit: UnitId, what: String },
     /// Cancel this operation?
-    Cancel { id: OperationId, what: String },
+    Cancel {
+        id: OperationId,
+        what: String,
+        /// Whether it only moves bytes: then what has come stays.
+        transfer: bool,
+    },
     /// Accept this host key?
     Trust {
         node: NodeId,

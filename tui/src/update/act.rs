@@ -1,6 +1,7 @@
 //! What changes the world begins as a question; where it cannot be done now, it says why.
 
 use spark_ipc::model::node::HostKeyState;
+use spark_ipc::model::operation::OperationKind;
 use spark_ipc::model::preflight::PreflightRequest;
 use spark_ipc::model::unit::UnitState;
 
@@ -89,6 +90,13 @@ pub(super) fn ask_cancel(state: &mut State) {
     let question = Question::Cancel {
         id: operation.id.clone(),
         what: format!("{} of {}", words::kind(operation.kind).0, operation.subject),
+        transfer: matches!(
+            operation.kind,
+            OperationKind::Download
+                | OperationKind::Copy
+                | OperationKind::ImagePull
+                | OperationKind::ImageCopy
+        ),
     };
     ask(state, question);
 }

@@ -105,8 +105,8 @@ fn text(state: &State, dialog: &Dialog, width: usize) -> Vec<Line> {
                 .unwrap_or_default();
             let mut lines = questions(preflight);
             lines.extend(preview::lines(preflight, units, false));
-            lines.extend(preview::checks(preflight));
             lines.extend(preview::commands(preflight));
+            lines.extend(preview::checks(preflight));
             lines
         }
         Question::Act { act, look } => act::lines(act, look.as_ref()),
@@ -117,9 +117,16 @@ fn text(state: &State, dialog: &Dialog, width: usize) -> Vec<Line> {
                 "Requests in flight are let end first; then clients get 503.",
             ),
         ],
-        Question::Cancel { what, .. } => vec![
+        Question::Cancel { what, transfer, .. } => vec![
             Line::plain(format!("The {what}.")),
-            Line::of(Tone::Dim, "What it has started so far is stopped again."),
+            Line::of(
+                Tone::Dim,
+                if *transfer {
+                    "What has come so far stays; begun again, it goes on from there."
+                } else {
+                    "What it has started so far is stopped again."
+                },
+            ),
         ],
         Question::Trust {
             node,

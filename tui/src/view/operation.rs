@@ -40,7 +40,8 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         let lines = wrap(text, usize::from(area.width)).into_iter();
         return theme.lines(lines.map(|l| Line::of(Tone::Dim, l)), area, buffer);
     };
-    let wide = area.width >= WIDE;
+    // Without a log the steps have the whole width.
+    let wide = area.width >= WIDE && !state.operation.log.is_empty();
     let (width, most) = if wide {
         (area.width * 42 / 100, area.height)
     } else {
