@@ -308,8 +308,8 @@ for model in "$hub"/models--*/; do
   snapshot="$model/snapshots/$commit"
   [ -n "$commit" ] && [ -d "$snapshot" ] || snapshot=''
   bytes=$(find "$model/blobs" "$model/snapshots" -type f ! -name '*.incomplete' -exec stat -c '%d:%i %s' {} + 2>/dev/null |
-    sort -u -k 1,1 | awk '{sum += $2} END {printf "%d", sum}')
-  unfinished=$(find "$model/blobs" -name '*.incomplete' -exec stat -c %s {} + 2>/dev/null | awk '{sum += $1} END {printf "%d", sum}')
+    sort -u -k 1,1 | awk '{sum += $2} END {printf "%.0f", sum}')
+  unfinished=$(find "$model/blobs" -name '*.incomplete' -exec stat -c %s {} + 2>/dev/null | awk '{sum += $1} END {printf "%.0f", sum}')
   growing=$(find "$model/blobs" -name '*.incomplete' -mmin -1 2>/dev/null | head -n 1)
   weights=0 weight_bytes=0 missing='' count=0 begun=''
   if [ -n "$snapshot" ]; then

@@ -6,7 +6,7 @@ model="$hub/$1"
 row path "$model"
 if [ -L "$model" ]; then row link "$(readlink "$model")"
 elif [ -d "$model" ]; then
-  row size "$(find "$model" -type f -printf '%D:%i %s\n' 2>/dev/null | sort -u | awk '{sum += $2} END {printf "%d", sum}')"
+  row size "$(find "$model" -type f -printf '%D:%i %s\n' 2>/dev/null | sort -u | awk '{sum += $2} END {printf "%.0f", sum}')"
   row used "$(find "$model/blobs" "$model/snapshots" -type f ! -name '*.json' -printf '%A@\n' 2>/dev/null | sort -n | tail -n 1 | cut -d . -f 1)"
   [ -z "$(find "$model/blobs" -name '*.incomplete' -mmin -1 -print -quit 2>/dev/null)" ] || row growing yes
   locked=$(find "$model" -type d ! -writable -print -quit 2>/dev/null)

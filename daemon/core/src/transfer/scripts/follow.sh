@@ -26,14 +26,14 @@ if [ -n "$2" ] && [ -d "$hub/$2" ]; then
   row bytes "$({
     find "$hub/$2/blobs" "$hub/$2/snapshots" -type f ! -name '*.incomplete' -printf '%i %s\n'
     find "$hub/$2/blobs" -type f -name '*.incomplete' -newer "$marker" -printf '%i %s\n'
-  } 2>/dev/null | sort -u | awk '{sum += $2} END {printf "%d", sum}')"
+  } 2>/dev/null | sort -u | awk '{sum += $2} END {printf "%.0f", sum}')"
 elif [ -n "$2" ]; then row bytes 0
 fi
 place="$hub"
 while [ ! -d "$place" ] && [ -n "${place%/*}" ]; do place="${place%/*}"; done
 row free "$(df -B1 --output=avail -- "$place" 2>/dev/null | tail -n 1 | tr -d ' ')"
 if [ -f "$dir/count" ]; then
-  row copied "$(tail -c 400 "$dir/count" | tr '\r' '\n' | awk '/copied/ {n = $1} END {printf "%d", n}')"
+  row copied "$(tail -c 400 "$dir/count" | tr '\r' '\n' | awk '/copied/ {n = $1} END {printf "%.0f", n}')"
 fi
 if [ -f "$dir/log" ]; then
   if grep -q ': Pulling fs layer\|: Already exists' "$dir/log"; then

@@ -7,7 +7,7 @@ hub="${HF_HUB_CACHE:-${HUGGINGFACE_HUB_CACHE:-${HF_HOME:-${XDG_CACHE_HOME:-$HOME
 case "$hub" in "~/"*) hub="$HOME/${hub#??}" ;; esac
 row() { printf '%s' "$1"; shift; for field; do printf '\t%s' "$field"; done; printf '\n'; }
 row have "$(find "$hub/$folder/blobs" "$hub/$folder/snapshots" -type f ! -name '*.incomplete' -printf '%i %s\n' 2>/dev/null |
-  sort -u | awk '{sum += $2} END {printf "%d", sum}')"
+  sort -u | awk '{sum += $2} END {printf "%.0f", sum}')"
 place="$hub"
 while [ ! -d "$place" ] && [ -n "${place%/*}" ]; do place="${place%/*}"; done
 row free "$(df -B1 --output=avail -- "$place" 2>/dev/null | tail -n 1 | tr -d ' ')"
