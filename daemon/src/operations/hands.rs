@@ -11,10 +11,15 @@ use spark_core::units::{self, ContainerFacts};
 use spark_ipc::id::{NodeId, OperationId};
 use spark_ipc::model::node::LinkState;
 use spark_ipc::text::clean_line;
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::run::Halt;
+use crate::clock;
 use crate::ssh::{Limits, Outcome};
+
+/// A node that is waited for is asked again as often.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,20 +120,30 @@ pub(super) async fn tail(
     }
 }
 
-/// Waits until the link to `node` stands again.
+/// Waits until the link to `node` stands again: until the node has answered a look that began after now. That its
+/// link is still said to stand proves nothing, for a break is noticed later than the command that it cut off.
 pub(super) async fn link_back(ctx: &Context, node: &NodeId, limit: Duration) -> Result<(), Halt> {
+    let begun = clock::now();
+    let deadline = Instant::now() + limit;
     let mut nodes = ctx.view.nodes.clone();
-    ctx.nodes.kick(node);
-    let connected = nodes.wait_for(|list| {
-        list.iter()
-            .any(|n| n.id == *node && n.link.state == LinkState::Connected)
-    });
-    tokio::select! {
-        back = tokio::time::timeout(limit, connected) => match back {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Halt::failed(format!("{node} has not come back within {} s", limit.as_secs()))),
-        },
-        () = ctx.tasks.token().cancelled() => Err(Halt::ShutDown),
+    loop {
+        ctx.nodes.kick(node);
+        let answered = nodes.wait_for(|list| {
+            list.iter().any(|n| {
+                let seen = n.observed_at.is_some_and(|at| at > begun);
+                n.id == *node && n.link.state == LinkState::Connected && seen
+            })
+        });
+        tokio::select! {
+            back = tokio::time::timeout(ASK_AGAIN, answered) => match back {
+                Ok(Ok(_)) => return Ok(()),
+                Err(_elapsed) if Instant::now() < deadline => {}
+                Ok(Err(_)) | Err(_) => {
+                    return Err(Halt::failed(format!("{node} has not come back within {} s", limit.as_secs())));
+                }
+            },
+            () = ctx.tasks.token().cancelled() => return Err(Halt::ShutDown),
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! A model off the disk of its nodes: looked at once more, then its folder and its locks are removed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use spark_core::transfer::delete;
 use spark_ipc::id::{NodeId, RepoId};
-use spark_ipc::model::transfer::{DeleteState, ModelUser};
+use spark_ipc::model::transfer::{DeleteOnNode, DeleteState, ModelUser};
+
+use tokio::time::Instant;
 
 use super::super::hands::{self, Done};
 use super::super::job::{JobRun, JobStep};
@@ -13,6 +17,8 @@ use super::detached::ready;
 
 /// Seconds that removing a few hundred gigabytes may take.
 const LIMIT_S: u64 = 620;
+/// How long a lost link is waited for.
+const LINK_BACK: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::operations) struct Delete {
@@ -35,7 +41,7 @@ impl Delete {
     }
 
     async fn one(&self, run: &JobRun, node: &NodeId) -> Result<((), Option<String>), Halt> {
-        let found = transfers::deletion(&run.ctx, &self.repo, node, Some(run.id())).await;
+        let found = self.look(run, node).await?;
         match found.state {
             DeleteState::Absent => return Ok(((), Some("it is not there".to_owned()))),
             DeleteState::Present => {}
@@ -61,6 +67,19 @@ impl Delete {
         }
     }
 
+    /// What is there; a lost link is waited for.
+    async fn look(&self, run: &JobRun, node: &NodeId) -> Result<DeleteOnNode, Halt> {
+        let begun = Instant::now();
+        loop {
+            let found = transfers::deletion(&run.ctx, &self.repo, node, Some(run.id())).await;
+            if found.state != DeleteState::Unknown || begun.elapsed() > LINK_BACK {
+                return Ok(found);
+            }
+            run.pause(Duration::from_secs(1)).await?;
+            hands::link_back(&run.ctx, node, LINK_BACK).await?;
+        }
+    }
+
     /// The link broke in the middle: what is there now tells.
     async fn after_silence(
         &self,
@@ -68,8 +87,7 @@ impl Delete {
         node: &NodeId,
         why: &str,
     ) -> Result<((), Option<String>), Halt> {
-        hands::link_back(&run.ctx, node, std::time::Duration::from_secs(120)).await?;
-        let found = transfers::deletion(&run.ctx, &self.repo, node, Some(run.id())).await;
+        let found = self.look(run, node).await?;
         if found.state == DeleteState::Absent {
             return Ok(((), Some("deleted".to_owned())));
         }

@@ -43,8 +43,8 @@ pub(in crate::operations) struct Detached {
 pub(in crate::operations) enum Growth {
     /// The model's bytes on this node.
     Model(NodeId, RepoId),
-    /// Bytes that went through the pipe to the other node.
-    Pipe,
+    /// Bytes that went through the pipe to this node.
+    Pipe(NodeId),
     /// Layers of an image.
     Layers,
     /// Nothing does.
@@ -175,7 +175,7 @@ impl Detached {
         }
         let bytes = match self.growth {
             Growth::Model(..) => seen.bytes,
-            Growth::Pipe => seen.copied_bytes,
+            Growth::Pipe(_) => seen.copied_bytes,
             Growth::Layers | Growth::Nothing => None,
         };
         let Some(bytes) = bytes else {
@@ -217,9 +217,22 @@ impl Detached {
             FaultId::Corrupt => format!(" ({})", fault.evidence),
             _ => String::new(),
         };
+        let place = self.place(fault);
         Halt::Failed {
-            error: format!("{}: {}{files}", self.node, fault.sentence()),
-            advice: Some(Box::new(fault.advice(&self.node, self.login.as_ref()))),
+            error: format!("{place}: {}{files}", fault.sentence()),
+            advice: Some(Box::new(fault.advice(place, self.login.as_ref()))),
+        }
+    }
+
+    /// The node that a fault is about: what has no room or may not be written is where the bytes go.
+    fn place(&self, fault: &Fault) -> &NodeId {
+        let writes = matches!(
+            fault.id,
+            FaultId::DiskFull | FaultId::Quota | FaultId::ReadOnly | FaultId::Permission
+        );
+        match &self.growth {
+            Growth::Model(to, _) | Growth::Pipe(to) if writes => to,
+            _ => &self.node,
         }
     }
 }

@@ -37,7 +37,7 @@ impl ImageCopy {
                 node: self.from.clone(),
                 begin: ready(job::image_copy(&name, &self.image, &self.target)),
                 name,
-                growth: Growth::Pipe,
+                growth: Growth::Pipe(self.to.clone()),
                 login: Some(self.target.clone()),
                 verb: "copying",
             };

@@ -1,8 +1,12 @@
 //! An image off the disk of its nodes: `docker rmi`, never forced, so that one in use stays.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use spark_core::shell::Remote;
 use spark_ipc::id::{ImageRef, NodeId};
+
+use tokio::time::Instant;
 
 use super::super::hands::{self, Done};
 use super::super::job::{JobRun, JobStep};
@@ -10,6 +14,8 @@ use super::super::run::Halt;
 
 /// Seconds that removing the layers of a large image may take.
 const LIMIT_S: u64 = 300;
+/// How long a lost link is waited for.
+const LINK_BACK: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::operations) struct ImageRemove {
@@ -32,11 +38,15 @@ impl ImageRemove {
     }
 
     async fn one(&self, run: &JobRun, node: &NodeId) -> Result<((), Option<String>), Halt> {
-        let command = Remote::command("docker")
-            .lit("rmi")
-            .lit("--")
-            .arg(&self.image);
-        match hands::exec(&run.ctx, node, Ok(command), LIMIT_S).await {
+        let mut said = self.rmi(run, node).await;
+        let begun = Instant::now();
+        while matches!(said, Done::Unknown(_)) && begun.elapsed() < LINK_BACK {
+            // Said once more it does no harm: an image that is gone is told so.
+            run.pause(Duration::from_secs(1)).await?;
+            hands::link_back(&run.ctx, node, LINK_BACK).await?;
+            said = self.rmi(run, node).await;
+        }
+        match said {
             Done::Ok(_) => Ok(((), Some("removed".to_owned()))),
             Done::Refused { stderr, .. } if stderr.contains("No such image") => {
                 Ok(((), Some("it was not there".to_owned())))
@@ -50,5 +60,13 @@ impl ImageRemove {
                 self.image
             ))),
         }
+    }
+
+    async fn rmi(&self, run: &JobRun, node: &NodeId) -> Done {
+        let command = Remote::command("docker")
+            .lit("rmi")
+            .lit("--")
+            .arg(&self.image);
+        hands::exec(&run.ctx, node, Ok(command), LIMIT_S).await
     }
 }
