@@ -75,13 +75,13 @@ impl Node {
             (own.uid(), own.gid())
         };
         each(&folder, &mut |path| {
-            std::os::unix::fs::lchown(path, Some(user), Some(group)).or_else(|_not_root| {
-                if path.is_symlink() || !path.is_dir() {
-                    return Ok(());
-                }
-                let mode = if away { 0o555 } else { 0o755 };
-                fs::set_permissions(path, fs::Permissions::from_mode(mode))
-            })
+            let given = std::os::unix::fs::lchown(path, Some(user), Some(group)).is_ok();
+            // To give back what never changed hands succeeds too: then the folders are still closed.
+            if path.is_symlink() || !path.is_dir() || (away && given) {
+                return Ok(());
+            }
+            let mode = if away { 0o555 } else { 0o755 };
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))
         })
         .map_err(NodeError::io("change the owner of", &folder))
     }
