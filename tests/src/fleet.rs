@@ -229,6 +229,11 @@ impl Spark {
         self.sim(&["fault"], &[&["set"], words].concat())
     }
 
+    /// Ends the faults with this name.
+    pub fn clear_fault(&self, name: &str) -> Result<()> {
+        self.sim(&["fault"], &["clear", name])
+    }
+
     /// Ends all faults.
     pub fn clear_faults(&self) -> Result<()> {
         self.sim(&["fault"], &["clear"])

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod daemon;
 pub mod demo;
 pub mod fleet;
+pub mod matrix;
 pub mod place;
 pub mod programs;
 pub mod receiver;
