@@ -27,10 +27,11 @@ export const view = {
     const on = world.services.filter((s) => s.state !== 'off');
     const off = world.services.filter((s) => s.state === 'off');
     return [
-      h('section', { 'data-key': 'on', 'aria-label': 'Running services' }, on.map(card),
-        on.length === 0 && h('p.empty', null, 'No service is running.')),
+      h('h2', { 'data-key': 'on-title' }, 'Running'),
+      on.length > 0 ? h('section.grid', { 'data-key': 'on', 'aria-label': 'Running services' }, on.map(card))
+        : h('p.empty', { 'data-key': 'on-none' }, 'No service is running.'),
       off.length > 0 && h('h2', { 'data-key': 'off-title' }, 'Not running'),
-      off.length > 0 && h('section', { 'data-key': 'off', 'aria-label': 'Services that are not running' }, off.map(card)),
+      off.length > 0 && h('section.grid', { 'data-key': 'off', 'aria-label': 'Services that are not running' }, off.map(card)),
     ];
   },
   actions: {
