@@ -6,6 +6,7 @@
 )]
 
 pub mod bench;
+pub mod browser;
 pub mod daemon;
 pub mod demo;
 pub mod fleet;
