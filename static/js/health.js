@@ -87,8 +87,13 @@ function doctor(world) {
 
 function timelines() {
   if (!history) return h('p.dim', null, 'Asking the daemon…');
-  const subjects = history.subjects ?? [];
+  /** @type {any[]} */
+  const all = history.subjects ?? [];
+  const quiet = all.filter((s) => s.subject.kind === 'service' && s.state === 'off' && (s.timeline ?? []).every((/** @type {any} */ t) => t.state === 'off' || t.state === 'unknown'));
+  const subjects = all.filter((s) => !quiet.includes(s));
   if (subjects.length === 0) return h('p.empty', null, 'Nothing has been seen yet.');
+  // What a service says of itself when the daemon first looks is no change.
+  const changes = (history.transitions ?? []).filter((/** @type {any} */ t) => !(t.subject.kind === 'service' && t.from === 'unknown' && t.to === 'off'));
   const [from, to] = [Date.parse(history.since), Date.parse(history.now)];
   return [history.warning && h('p.note', null, history.warning),
     h('ul.plain', null, subjects.map((/** @type {any} */ s) => h('li', null,
@@ -99,7 +104,8 @@ function timelines() {
           const [a, b] = [Date.parse(span.from), Date.parse(span.until)];
           return svg('rect', { class: `span-${span.state}`, x: `${(((a - from) / (to - from)) * 100).toFixed(2)}%`, width: `${(((b - a) / (to - from)) * 100).toFixed(2)}%`, height: 10 });
         }))))),
-    h('details', null, h('summary', null, `Changes (${(history.transitions ?? []).length})`), h('ul.plain', null, [...(history.transitions ?? [])].reverse().slice(0, 200).map(change)))];
+    quiet.length > 0 && h('p.dim', null, `Off all the time: ${quiet.map((s) => s.subject.id).join(', ')}.`),
+    h('details', null, h('summary', null, `Changes (${changes.length})`), h('ul.plain', null, [...changes].reverse().slice(0, 200).map(change)))];
 }
 
 /** @param {any} s */

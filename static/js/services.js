@@ -3,19 +3,9 @@
 import { call } from './api.js';
 import { closeButton, confirmAct, openDialog, problemBox } from './act.js';
 import { busy, copyRow, DASH, gib, h, known, since, state, words } from './dom.js';
+import { SERVICE_STATES } from './unit.js';
 
 /** @typedef {import('./types.js').Service} Service */
-
-/** @type {Record<string, [string, string]>} */
-const STATES = {
-  unknown: ['off', 'Unknown: its node cannot be reached'],
-  off: ['off', 'Off'],
-  starting: ['busy', 'Starting'],
-  ready: ['ok', 'Ready'],
-  degraded: ['warn', 'Does not answer'],
-  failed: ['bad', 'Failed'],
-  crash_loop: ['bad', 'Dies again and again'],
-};
 
 /** @type {import('./types.js').View} */
 export const view = {
@@ -76,7 +66,7 @@ async function logs(name) {
 
 /** @param {Service} s */
 function card(s) {
-  const [tone, word] = STATES[s.state] ?? ['off', words(s.state)];
+  const [tone, word] = SERVICE_STATES[s.state] ?? ['off', words(s.state)];
   const runs = s.state !== 'off' && s.state !== 'unknown';
   /** @param {string} verb @param {string} label @param {string} [look] */
   const button = (verb, label, look = '') => h(`button${look}`, {

@@ -17,6 +17,17 @@ const STATES = {
   unknown: ['off', 'Unknown: a node of it cannot be reached'],
 };
 
+/** @type {Record<string, [string, string]>} */
+export const SERVICE_STATES = {
+  unknown: ['off', 'Unknown: its node cannot be reached'],
+  off: ['off', 'Off'],
+  starting: ['busy', 'Starting'],
+  ready: ['ok', 'Ready'],
+  degraded: ['warn', 'Does not answer'],
+  failed: ['bad', 'Failed'],
+  crash_loop: ['bad', 'Dies again and again'],
+};
+
 /** The units of ours that are not stopped. @param {World} world */
 export const ownUnits = (world) => world.units.filter((u) => u.owner === OURS && u.state !== 'stopped');
 
@@ -34,7 +45,7 @@ export function unitCards(world) {
 
 /** @param {World} world */
 function nothing(world) {
-  const operation = world.operations.find((o) => o.state === 'running');
+  const operation = world.operations.find((o) => o.state === 'running' && o.kind === 'swap');
   return h('section.card', { 'data-key': 'nothing' },
     h('header', null, h('h2', null, operation ? 'No model answers yet' : 'No model is running')),
     h('p', null, operation ? 'An operation is under way; clients get 503 with Retry-After until the model has answered.'
@@ -91,11 +102,18 @@ function foreignRow(unit) {
     h('button.small', { type: 'button', 'data-act': 'adopt', 'data-arg': unit.id, 'aria-label': `Adopt ${unit.served_name ?? unit.repo ?? unit.id}` }, 'Adopt…'));
 }
 
-/** Support services, when there are any. @param {World} world */
+/** Support services that are not off, when any is known. @param {World} world */
 export function serviceCard(world) {
   if (world.services.length === 0) return null;
+  const on = world.services.filter((s) => s.state !== 'off');
+  const off = world.services.length - on.length;
   return h('section', { 'data-key': 'services' }, h('h2', null, 'Services'),
-    h('ul.plain.card', null, world.services.map((s) => h('li', null, h('code', null, s.name), ` ${words(s.state)} `, h('span.dim', null, s.node ?? '')))));
+    h('div.card', null,
+      on.length > 0 && h('ul.plain', null, on.map((s) => {
+        const [tone, word] = SERVICE_STATES[s.state] ?? ['off', words(s.state)];
+        return h('li', { 'data-key': s.name }, h('strong', null, s.title ?? s.name), ' ', state(tone, word), h('span.dim', null, s.node ? ` on ${s.node}` : ''));
+      })),
+      h('p.dim', null, on.length === 0 ? 'None is running. ' : off > 0 ? `${off} more can be started. ` : '', h('a', { href: '#/services' }, 'All services'))));
 }
 
 /** Share done of an operation in percent; null when unknown. @param {import('./types.js').Operation} operation */

@@ -3,11 +3,11 @@
 use spark_ipc::Time;
 use spark_ipc::id::NodeId;
 use spark_ipc::model::operation::{
-    Advice, Operation, OperationKind, OperationState, Step, StepState,
+    Advice, Operation, OperationKind, OperationState, Progress, Step, StepState,
 };
 
 use crate::exit::Exit;
-use crate::format::duration;
+use crate::format::{bytes, duration};
 use crate::paint::{Line, Tone};
 use crate::preview::joined;
 use crate::words;
@@ -172,6 +172,9 @@ pub fn progress(operation: &Operation) -> String {
     if let Some(fraction) = fraction(operation) {
         text = format!("{text} {:.0} %", fraction * 100.0);
     }
+    if let Some(moved) = moved(&operation.progress) {
+        text = format!("{text}, {moved}");
+    }
     if let Some(eta) = operation
         .progress
         .eta_s
@@ -180,6 +183,29 @@ pub fn progress(operation: &Operation) -> String {
         text = format!("{text}, {} left", duration(eta.round()));
     }
     text
+}
+
+/// What a transfer has moved: `3.1 GiB of 17.0 GiB, 112.0 MiB/s`; none for what is not counted in bytes.
+fn moved(progress: &Progress) -> Option<String> {
+    let done = progress.done.filter(|_| progress.unit == "bytes")?;
+    let of = progress.total.map(|t| format!(" of {}", whole_bytes(t)));
+    let rate = progress.rate.filter(|r| *r > 0.0);
+    let rate = rate.map(|r| format!(", {}/s", whole_bytes(r)));
+    Some(format!(
+        "{}{}{}",
+        whole_bytes(done),
+        of.unwrap_or_default(),
+        rate.unwrap_or_default()
+    ))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a size that is shown, never below zero"
+)]
+fn whole_bytes(count: f64) -> String {
+    bytes(count.max(0.0) as u64)
 }
 
 #[cfg(test)]
@@ -247,7 +273,30 @@ mod tests {
             progress(&operation),
             "cancelling: loading weights 45 %, 40 s left"
         );
-        operation.progress = spark_ipc::model::operation::Progress::default();
+        operation.progress = Progress::default();
         assert_eq!(progress(&operation), "cancelling: load");
+    }
+
+    #[test]
+    fn progress_of_a_transfer_tells_its_bytes_and_its_rate() {
+        let mut operation = fixture::swap(OperationState::Running);
+        operation.progress = Progress {
+            done: Some(3.0 * 1024.0 * 1024.0 * 1024.0),
+            total: Some(12.0 * 1024.0 * 1024.0 * 1024.0),
+            unit: "bytes".to_owned(),
+            rate: Some(112.0 * 1024.0 * 1024.0),
+            eta_s: Some(84.0),
+            stage: Some("downloading".to_owned()),
+        };
+        assert_eq!(
+            progress(&operation),
+            "downloading 25 %, 3.0 GiB of 12.0 GiB, 112 MiB/s, 84 s left"
+        );
+        operation.progress.rate = None;
+        operation.progress.eta_s = None;
+        assert_eq!(
+            progress(&operation),
+            "downloading 25 %, 3.0 GiB of 12.0 GiB"
+        );
     }
 }

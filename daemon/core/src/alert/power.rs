@@ -103,7 +103,10 @@ pub(super) fn reboot(case: &Case<'_>, past: &mut Boots) -> Option<Finding> {
         detail: None,
         severity: Severity::Warning,
         title: "Restarted".to_owned(),
-        text: format!("The node has been restarted (seen at {at}): a planned update, or a crash?"),
+        text: format!(
+            "The node has been restarted (seen {}): a planned update, or a crash?",
+            at.0.strftime("%Y-%m-%d %H:%M UTC")
+        ),
         fix: Some("If nobody did that on purpose: journalctl -k -b -1 -n 50".to_owned()),
         timing: Timing::AT_ONCE,
     })
