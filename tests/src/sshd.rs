@@ -179,7 +179,9 @@ impl Sshd {
             .clone()
     }
 
-    /// Stops the sessions first, whatever the signal: a process that is just being forked would escape.
+    /// Stops the sessions first, whatever the signal: a process that is just being forked would escape. A
+    /// process that was told to stop may still end the fork it is in, so each is waited for before the next
+    /// look.
     fn signal_sessions(&self, signal: Signal) {
         let mut known: Vec<u32> = Vec::new();
         loop {
@@ -191,12 +193,25 @@ impl Sshd {
             for process in &found {
                 send(*process, Signal::STOP);
             }
+            for process in &found {
+                while is_running(*process) {
+                    std::thread::yield_now();
+                }
+            }
             known.append(&mut found);
         }
         for process in &known {
             send(*process, signal);
         }
     }
+}
+
+/// Whether the process is there and has not stopped.
+fn is_running(process: u32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{process}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+    state.is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
 }
 
 fn send(process: u32, signal: Signal) {
